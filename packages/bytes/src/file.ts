@@ -1,0 +1,1 @@
+export { fromFile, type FileSourceOptions } from './lib/file-source.ts'

@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const loader = fileURLToPath(new URL('./tooling/vitest/strip-types.mjs', import.meta.url))
+const source = ['@coalmine/source']
+
+// Packages are read from source; only the wasm kernels are built beforehand.
+export default defineConfig({
+  resolve: { conditions: source },
+  ssr: { resolve: { conditions: source } },
+  test: {
+    include: ['{packages,apps,tooling}/*/{src,test}/**/*.test.ts'],
+    pool: 'forks',
+    // Worker threads inherit these: so a worker runs from its .ts file, on Node 20 too.
+    execArgv: ['--conditions=@coalmine/source', '--import', loader],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    coverage: { provider: 'v8', include: ['{packages,apps}/*/src/**/*.ts'], exclude: ['**/*.test.ts'] },
+  },
+})
