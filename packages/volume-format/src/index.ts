@@ -1,1 +1,1 @@
-export {}
+export { FormatError, type FormatErrorCode } from './lib/format-error.ts'

@@ -1,0 +1,181 @@
+import type { RawPath } from '@coalmine/bytes'
+import { FormatError } from './format-error.ts'
+import type { Manifest, ManifestFile, ManifestPlace } from './manifest.ts'
+import { unquote } from './quoting.ts'
+
+export interface ParseManifestOptions {
+  /** Whether to collect the list of files (default); without it only their claimed number is kept. */
+  files?: boolean
+  /** What the manifest may weigh, 1 GiB by default. With the files collected a few times that is held. */
+  maxBytes?: number
+  /** How long one line may be, 4 MiB by default. */
+  maxLineBytes?: number
+}
+
+/**
+ * Reads a manifest of any version: field names in any case, unknown lines passed over, host, root and list of files
+ * optional. Of two sections for one volume the later counts, and volumes above the number of the last section are
+ * dropped, as a restarted backup means it.
+ *
+ * @throws FormatError `corrupt` for damage, `too-large` over a limit.
+ */
+export function parseManifest(bytes: Uint8Array, options: ParseManifestOptions = {}): Manifest {
+  const { files = true, maxBytes = 2 ** 30, maxLineBytes = 4 * 2 ** 20 } = options
+  if (bytes.length > maxBytes) {
+    throw new FormatError('too-large', `Cannot read a manifest of ${bytes.length} bytes: the limit is ${maxBytes}`)
+  }
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const reader = new ManifestReader(files)
+  for (let at = 0; at < text.length; ) {
+    const feed = text.indexOf(10, at)
+    const end = feed < 0 ? text.length : feed
+    if (reader.wants(text[at]!)) {
+      if (end - at > maxLineBytes) {
+        throw new FormatError('too-large', `Cannot read a line of ${end - at} bytes: the limit is ${maxLineBytes}`)
+      }
+      reader.line(text.toString('latin1', at, end))
+    }
+    at = end + 1
+  }
+  return reader.finish()
+}
+
+interface Section {
+  number: number
+  start?: ManifestPlace
+  end?: ManifestPlace
+  hashes: Map<string, string>
+}
+
+// White space is that of C, not that of Unicode: byte A0 is part of a name.
+const field = /^(hostname|localdir)[\t-\r ]([^\n]+)$/i
+const volumeHeading = /^volume[\t-\r ]/i
+const numberedHeading = /^volume ([0-9]+):/i
+const fileHeading = /^filelist[\t-\r ]([0-9]+)$/i
+const fileLine = /^[\t-\r ]+(new|changed|deleted)[\t-\r ]+([^\t-\r ]+)[\t-\r ]*$/
+const words = /[^\t-\r ]+/g
+
+class ManifestReader {
+  readonly #manifest: Manifest = { volumes: new Map() }
+  readonly #collect: boolean
+  #section: Section | undefined
+  #inFiles = false
+  #files: ManifestFile[] | undefined
+  #last = 0
+
+  constructor(collect: boolean) {
+    this.#collect = collect
+  }
+
+  /** Whether a line that begins with this byte can mean anything: only headings begin at the margin. */
+  wants(first: number): boolean {
+    return !this.#inFiles || this.#files !== undefined || first > 0x20
+  }
+
+  line(line: string): void {
+    switch (line.charCodeAt(0) | 0x20) {
+      case 0x76: // v
+        if (volumeHeading.test(line)) return this.#volume(line)
+        break
+      case 0x66: // f
+        if (fileHeading.test(line)) return this.#filelist(line)
+        break
+      case 0x68: // h
+      case 0x6c: // l
+        if (field.test(line)) return this.#field(line)
+        break
+    }
+    if (this.#inFiles) {
+      const match = fileLine.exec(line)
+      if (match === null) return
+      this.#files?.push({ action: match[1] as ManifestFile['action'], path: pathOf(match[2]!) })
+    } else if (this.#section !== undefined) {
+      readLine(this.#section, line.match(words) ?? [])
+    }
+  }
+
+  finish(): Manifest {
+    this.#keep()
+    const { volumes } = this.#manifest
+    for (const number of volumes.keys()) if (number > this.#last) volumes.delete(number)
+    return this.#manifest
+  }
+
+  #volume(line: string): void {
+    this.#keep()
+    const number = Number(numberedHeading.exec(line)?.[1])
+    if (!(Number.isSafeInteger(number) && number > 0)) throw corrupt(line, 'it names no volume')
+    this.#section = { number, hashes: new Map() }
+    this.#inFiles = false
+  }
+
+  #filelist(line: string): void {
+    this.#inFiles = true
+    this.#files = undefined
+    // As in duplicity the first list counts, were there two.
+    if (this.#manifest.fileCount !== undefined) return
+    this.#manifest.fileCount = countOf(fileHeading.exec(line)![1], line)
+    if (this.#collect) this.#manifest.files = this.#files = []
+  }
+
+  #field(line: string): void {
+    const [, name, value] = field.exec(line)!
+    if (name!.toLowerCase() === 'hostname') this.#manifest.hostname ??= unquote(value!)
+    else this.#manifest.localDir ??= unquote(value!)
+  }
+
+  /** Files the section that ends here. */
+  #keep(): void {
+    const section = this.#section
+    if (section === undefined) return
+    const { number, start, end } = section
+    if (start === undefined || end === undefined) {
+      throw new FormatError('corrupt', `Cannot read volume ${number} of a manifest: its range is missing`)
+    }
+    const hashes = [...section.hashes].map(([name, hex]) => ({ name, hex }))
+    this.#manifest.volumes.set(number, { number, start, end, hashes })
+    this.#last = number
+    this.#section = undefined
+  }
+}
+
+function readLine(section: Section, [name, first, second]: string[]): void {
+  switch (name?.toLowerCase()) {
+    case 'startingpath':
+      section.start = placeOf(section, first, second)
+      break
+    case 'endingpath':
+      section.end = placeOf(section, first, second)
+      break
+    case 'hash':
+      if (first === undefined || second === undefined) {
+        throw new FormatError('corrupt', `Cannot read volume ${section.number} of a manifest: a digest is cut off`)
+      }
+      section.hashes.set(first, second)
+      break
+  }
+}
+
+function placeOf(section: Section, path: string | undefined, block: string | undefined): ManifestPlace {
+  if (path === undefined) {
+    throw new FormatError('corrupt', `Cannot read volume ${section.number} of a manifest: a path is missing`)
+  }
+  return block === undefined ? { path: pathOf(path) } : { path: pathOf(path), block: countOf(block, block) }
+}
+
+/** The root is written as a dot. */
+function pathOf(text: string): RawPath {
+  const path = unquote(text)
+  return path === '.' ? ('' as RawPath) : path
+}
+
+function countOf(digits: string | undefined, line: string): number {
+  const count = digits !== undefined && /^[0-9]+$/.test(digits) ? Number(digits) : Number.NaN
+  if (Number.isSafeInteger(count)) return count
+  throw corrupt(line, 'the number in it is none')
+}
+
+function corrupt(line: string, why: string): FormatError {
+  const shown = line.length > 80 ? `${line.slice(0, 80)}…` : line
+  return new FormatError('corrupt', `Cannot read ${JSON.stringify(shown)} in a manifest: ${why}`)
+}

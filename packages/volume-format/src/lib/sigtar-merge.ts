@@ -1,0 +1,108 @@
+import { comparePaths } from '@coalmine/bytes'
+import type { SigTarEntry } from './sigtar-reader.ts'
+
+interface Head {
+  entry: SigTarEntry
+  batch: SigTarEntry[]
+  at: number
+  /** Place in the chain: the larger, the newer. */
+  age: number
+  iterator: AsyncIterator<SigTarEntry[]>
+}
+
+const batchEntries = 1024
+
+/**
+ * The state of the tree after the last of the given signature files: of each path the newest entry counts, and what
+ * that says is deleted is left out. One batch of each file is held.
+ *
+ * @param readers - Of one chain, the full signatures first, each in the order of paths, as `readSigTar` gives them.
+ * @returns Entries in the order of paths, in batches; no `deleted` among them.
+ */
+export async function* mergeSigTars(
+  readers: readonly AsyncIterable<SigTarEntry[]>[],
+): AsyncGenerator<SigTarEntry[], void, undefined> {
+  const iterators = readers.map((reader) => reader[Symbol.asyncIterator]())
+  try {
+    const heap: Head[] = []
+    for (const [age, iterator] of iterators.entries()) {
+      const batch = await nextBatch(iterator)
+      if (batch !== undefined) push(heap, { entry: batch[0]!, batch, at: 0, age, iterator })
+    }
+    let merged: SigTarEntry[] = []
+    for (let last: SigTarEntry | undefined; heap.length > 0; ) {
+      const head = heap[0]!
+      const entry = head.entry
+      // The newest comes first; older entries of the same path have had their day.
+      if (last === undefined || last.path !== entry.path) {
+        last = entry
+        if (entry.action !== 'deleted') merged.push(entry)
+      }
+      head.at += 1
+      if (head.at < head.batch.length) {
+        head.entry = head.batch[head.at]!
+        sink(heap)
+        continue
+      }
+      // A reader is waited for: what is ready goes out, when it is worth a trip.
+      if (merged.length >= batchEntries) {
+        yield merged
+        merged = []
+      }
+      const batch = await nextBatch(head.iterator)
+      if (batch !== undefined) {
+        head.batch = batch
+        head.at = 0
+        head.entry = batch[0]!
+      } else {
+        const tail = heap.pop()!
+        if (heap.length > 0) heap[0] = tail
+      }
+      sink(heap)
+    }
+    if (merged.length > 0) yield merged
+  } finally {
+    for (const iterator of iterators) await iterator.return?.()
+  }
+}
+
+async function nextBatch(iterator: AsyncIterator<SigTarEntry[]>): Promise<SigTarEntry[] | undefined> {
+  for (;;) {
+    const next = await iterator.next()
+    if (next.done === true) return undefined
+    if (next.value.length > 0) return next.value
+  }
+}
+
+/** Whether `a` is due before `b`: by path, and of one path the newest first. */
+function before(a: Head, b: Head): boolean {
+  const order = comparePaths(a.entry.path, b.entry.path)
+  return order === 0 ? a.age > b.age : order < 0
+}
+
+function push(heap: Head[], head: Head): void {
+  let at = heap.push(head) - 1
+  while (at > 0) {
+    const parent = (at - 1) >> 1
+    if (before(heap[parent]!, head)) break
+    heap[at] = heap[parent]!
+    at = parent
+  }
+  heap[at] = head
+}
+
+/** Brings the first of the heap, which has changed, to where it belongs. */
+function sink(heap: Head[]): void {
+  const head = heap[0]
+  if (head === undefined) return
+  let at = 0
+  for (;;) {
+    let child = 2 * at + 1
+    if (child >= heap.length) break
+    if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child += 1
+    if (!before(heap[child]!, head)) break
+    heap[at] = heap[child]!
+    at = child
+  }
+  heap[at] = head
+}
