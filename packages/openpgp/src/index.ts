@@ -1,1 +1,9 @@
-export {}
+export { createPassphraseEnvelope, type ObjectKind, type PassphraseEnvelope } from './lib/envelope.ts'
+export {
+  type CompressionOptions,
+  encryptMessage,
+  type EncryptOptions,
+  type EncryptOptions as PassphraseOptions,
+} from './lib/encrypt.ts'
+export { decryptMessage, type DecryptOptions } from './lib/decrypt.ts'
+export { OpenPgpError, type OpenPgpErrorCode } from './lib/errors.ts'

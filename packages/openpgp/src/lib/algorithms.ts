@@ -1,0 +1,74 @@
+import { getCiphers, getHashes } from 'node:crypto'
+
+/** A block cipher, used in CFB mode with full-block feedback. */
+export interface Cipher {
+  /** Its number in RFC 4880, section 9.2. */
+  readonly id: number
+  readonly name: string
+  /** As node:crypto calls it. */
+  readonly native: string
+  readonly keyBytes: number
+  readonly blockBytes: number
+}
+
+/** A hash for deriving keys from passphrases. */
+export interface Hash {
+  /** Its number in RFC 4880, section 9.4. */
+  readonly id: number
+  readonly name: string
+  readonly native: string
+  readonly digestBytes: number
+}
+
+const ciphers: readonly Cipher[] = [
+  { id: 2, name: '3DES', native: 'des-ede3-cfb', keyBytes: 24, blockBytes: 8 },
+  { id: 7, name: 'AES-128', native: 'aes-128-cfb', keyBytes: 16, blockBytes: 16 },
+  { id: 8, name: 'AES-192', native: 'aes-192-cfb', keyBytes: 24, blockBytes: 16 },
+  { id: 9, name: 'AES-256', native: 'aes-256-cfb', keyBytes: 32, blockBytes: 16 },
+  { id: 11, name: 'Camellia-128', native: 'camellia-128-cfb', keyBytes: 16, blockBytes: 16 },
+  { id: 12, name: 'Camellia-192', native: 'camellia-192-cfb', keyBytes: 24, blockBytes: 16 },
+  { id: 13, name: 'Camellia-256', native: 'camellia-256-cfb', keyBytes: 32, blockBytes: 16 },
+]
+
+// OpenSSL 3 has none of these outside its legacy provider, which Node does not load.
+const refusedCiphers = new Map([
+  [1, 'IDEA'],
+  [3, 'CAST5'],
+  [4, 'Blowfish'],
+  [10, 'Twofish'],
+])
+
+const hashes: readonly Hash[] = [
+  { id: 1, name: 'MD5', native: 'md5', digestBytes: 16 },
+  { id: 2, name: 'SHA-1', native: 'sha1', digestBytes: 20 },
+  { id: 3, name: 'RIPEMD-160', native: 'ripemd160', digestBytes: 20 },
+  { id: 8, name: 'SHA-256', native: 'sha256', digestBytes: 32 },
+  { id: 9, name: 'SHA-384', native: 'sha384', digestBytes: 48 },
+  { id: 10, name: 'SHA-512', native: 'sha512', digestBytes: 64 },
+  { id: 11, name: 'SHA-224', native: 'sha224', digestBytes: 28 },
+  { id: 12, name: 'SHA3-256', native: 'sha3-256', digestBytes: 32 },
+  { id: 14, name: 'SHA3-512', native: 'sha3-512', digestBytes: 64 },
+]
+
+// Asked once, when first needed: some builds of Node lack one or the other.
+let nativeCiphers: ReadonlySet<string> | undefined
+let nativeHashes: ReadonlySet<string> | undefined
+
+/** The cipher with this number, or why there is none. */
+export function cipherById(id: number): Cipher | string {
+  const cipher = ciphers.find((one) => one.id === id)
+  if (cipher === undefined) return `its cipher is ${refusedCiphers.get(id) ?? `number ${id}`}, which is not supported`
+  nativeCiphers ??= new Set(getCiphers())
+  return nativeCiphers.has(cipher.native) ? cipher : `its cipher is ${cipher.name}, which this build of Node lacks`
+}
+
+/** The hash with this number, or why there is none. */
+export function hashById(id: number): Hash | string {
+  const hash = hashes.find((one) => one.id === id)
+  if (hash === undefined) return `its passphrase hash is number ${id}, which is not supported`
+  nativeHashes ??= new Set(getHashes())
+  return nativeHashes.has(hash.native) ? hash : `its passphrase hash is ${hash.name}, which this build of Node lacks`
+}
+
+export const aes256: Cipher = ciphers.find((one) => one.id === 9)!
+export const sha256: Hash = hashes.find((one) => one.id === 8)!

@@ -1,0 +1,191 @@
+import { ByteReader, type ByteStream } from '@coalmine/bytes'
+import { cannotDecrypt, OpenPgpError } from './errors.ts'
+import {
+  IntegrityProtectedReader,
+  integrityProtectedTag,
+  passesQuickCheck,
+  quickCheckBytes,
+} from './integrity-protected.ts'
+import { type PacketHeader, packetName, PacketReader } from './packet-reader.ts'
+import { PassphraseKeys } from './passphrase-keys.ts'
+import { literalData } from './plain-packets.ts'
+import { openPassphrasePacket, parsePassphrasePacket, type PassphrasePacket, type SessionKey } from './session-key.ts'
+
+export interface DecryptOptions {
+  /** Text is taken as its UTF-8 bytes. */
+  readonly passphrase: string | Uint8Array
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Decrypts an OpenPGP message that was encrypted with a passphrase.
+ *
+ * The plaintext comes as it is decrypted, one piece behind: the last piece is handed out only when the whole message
+ * has proven intact, so a message of one piece (192 KiB) never shows unproven bytes. Of a larger one they do show, and
+ * the error comes at the latest at the end: whoever must not act on forged bytes holds them until the stream has ended.
+ *
+ * Memory does not grow with the message. How much a compressed message expands is for the caller to limit.
+ *
+ * @throws OpenPgpError with a `code`.
+ */
+export function decryptMessage(stored: ByteStream, options: DecryptOptions): ByteStream {
+  return open(stored, new PassphraseKeys(options.passphrase), options.signal)
+}
+
+export async function* open(stored: ByteStream, keys: PassphraseKeys, signal?: AbortSignal): ByteStream {
+  signal?.throwIfAborted()
+  const packets = new PacketReader(stored, 'stored')
+  try {
+    const { candidates, data } = await readSessionPackets(packets)
+    const body = new ByteReader(packets.body(data))
+    const [version] = await body.readUpTo(1)
+    if (version !== 1) throw refusedVersion(version)
+    const start = await body.readUpTo(quickCheckBytes)
+    if (start.length < quickCheckBytes) throw cannotDecrypt('damaged', 'its encrypted data is too short')
+    const session = await findSessionKey(candidates, keys, start)
+    const proof: Proof = { intact: false }
+    const inside = provenPackets(new IntegrityProtectedReader(session), start, body, packets, proof)
+    yield* lastPieceAfterProof(inside, proof, signal)
+    keys.proven = true
+  } finally {
+    await packets.close()
+  }
+}
+
+/** Session key packets and what is declared before the data are small: these are many times what programs write. */
+const maxSessionPackets = 256
+const maxPassphrasePackets = 16
+const maxSessionPacketBytes = 65_536
+
+interface Candidates {
+  readonly packets: PassphrasePacket[]
+  /** Why others cannot be used. */
+  readonly refused: string[]
+  publicKeys: number
+}
+
+/** Reads on to the encrypted data. */
+async function readSessionPackets(packets: PacketReader): Promise<{ candidates: Candidates; data: PacketHeader }> {
+  const candidates: Candidates = { packets: [], refused: [], publicKeys: 0 }
+  for (let count = 0; count <= maxSessionPackets; count++) {
+    const header = await packets.header()
+    if (header === undefined) {
+      throw cannotDecrypt('truncated', count === 0 ? 'it is empty' : 'it ends before its encrypted data')
+    }
+    switch (header.tag) {
+      case integrityProtectedTag:
+        if (header.length === 'open') throw cannotDecrypt('damaged', 'its encrypted data has no length')
+        return { candidates, data: header }
+      case 1:
+        await packets.smallBody(header, maxSessionPacketBytes)
+        candidates.publicKeys += 1
+        break
+      case 3: {
+        const packet = parsePassphrasePacket(await packets.smallBody(header, maxSessionPacketBytes))
+        if (typeof packet === 'string') candidates.refused.push(packet)
+        else if (candidates.packets.push(packet) > maxPassphrasePackets) {
+          throw cannotDecrypt('too-large', `it has more than ${maxPassphrasePackets} passphrase packets`)
+        }
+        break
+      }
+      case 10: // a marker: to be ignored
+      case 21: // padding: to be ignored
+        await packets.smallBody(header, maxSessionPacketBytes)
+        break
+      default:
+        throw refusedPacket(header.tag, count === 0)
+    }
+  }
+  throw cannotDecrypt('too-large', `more than ${maxSessionPackets} packets precede its data`)
+}
+
+function refusedPacket(tag: number, first: boolean): OpenPgpError {
+  if (tag === 9)
+    return cannotDecrypt('no-integrity', 'it has no modification detection code, so a change would not show')
+  if (tag === 20) return cannotDecrypt('unsupported', 'its data is in an AEAD packet (type 20), which is not supported')
+  if (tag === 2 || tag === 4 || tag === 8 || tag === 11) {
+    return cannotDecrypt('no-integrity', `it is not encrypted: it holds a ${packetName(tag)} packet in the open`)
+  }
+  if (tag >= 5 && tag <= 14 && first) {
+    return cannotDecrypt('unsupported', `it begins with a ${packetName(tag)} packet, so it is no message`)
+  }
+  return cannotDecrypt(first ? 'not-openpgp' : 'damaged', `a ${packetName(tag)} packet stands where none belongs`)
+}
+
+function refusedVersion(version: number | undefined): OpenPgpError {
+  if (version === 2)
+    return cannotDecrypt('unsupported', 'its data is encrypted with AEAD (version 2), which is not supported')
+  return cannotDecrypt('damaged', `its encrypted data has version ${version ?? 'none'}`)
+}
+
+async function findSessionKey(candidates: Candidates, keys: PassphraseKeys, start: Uint8Array): Promise<SessionKey> {
+  for (const packet of candidates.packets) {
+    const session = await openPassphrasePacket(packet, keys)
+    if (session === undefined) continue
+    if (passesQuickCheck(session, start)) return session
+    session.key.fill(0)
+  }
+  if (candidates.packets.length > 0) {
+    throw keys.proven
+      ? cannotDecrypt('damaged', 'the passphrase, which opens other messages, does not open this one')
+      : cannotDecrypt('wrong-passphrase', 'the passphrase does not open it')
+  }
+  const [refused] = candidates.refused
+  if (refused !== undefined) throw cannotDecrypt('unsupported', refused)
+  if (candidates.publicKeys > 0) {
+    throw cannotDecrypt('unsupported', 'it is encrypted to public keys only, which is not supported')
+  }
+  throw cannotDecrypt('damaged', 'no session key precedes its encrypted data')
+}
+
+interface Proof {
+  intact: boolean
+}
+
+/** The packets inside. Ends well only if the code matches and nothing follows. */
+async function* provenPackets(
+  reader: IntegrityProtectedReader,
+  start: Uint8Array,
+  body: ByteReader,
+  outside: PacketReader,
+  proof: Proof,
+): AsyncGenerator<Uint8Array> {
+  yield* reader.push(start)
+  for (;;) {
+    const encrypted = await body.readSome()
+    if (encrypted === undefined) break
+    yield* reader.push(encrypted)
+  }
+  // Checked before anything more is handed on: what comes last may be all there is.
+  const last = reader.finish()
+  if (!(await outside.atEnd())) throw cannotDecrypt('trailing', 'something follows its encrypted data')
+  proof.intact = true
+  yield* last
+}
+
+/**
+ * The literal data in the packets `inside`, its last piece only when they have proven intact.
+ *
+ * Whether they are is answered first: a packet that makes no sense is what a changed byte looks like.
+ */
+async function* lastPieceAfterProof(inside: AsyncIterator<Uint8Array>, proof: Proof, signal?: AbortSignal): ByteStream {
+  let last: Uint8Array | undefined
+  try {
+    for await (const piece of literalData(unclosed(inside))) {
+      signal?.throwIfAborted()
+      if (last !== undefined) yield last
+      last = piece
+    }
+  } catch (error) {
+    // When the error came from `inside`, that has ended.
+    while ((await inside.next()).done !== true) signal?.throwIfAborted()
+    throw error
+  }
+  if (!proof.intact) throw new Error('Cannot decrypt the message: its end was not read')
+  if (last !== undefined) yield last
+}
+
+/** The same bytes for a reader that may stop early: the stream stays open. */
+function unclosed(stream: AsyncIterator<Uint8Array>): ByteStream {
+  return { [Symbol.asyncIterator]: () => ({ next: async () => stream.next() }) }
+}

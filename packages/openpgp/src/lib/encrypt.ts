@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import type { ByteStream } from '@coalmine/bytes'
+import { deflate } from '@coalmine/deflate'
+import { aes256, sha256 } from './algorithms.ts'
+import { IntegrityProtectedWriter } from './integrity-protected.ts'
+import { encodePacket, PacketWriter } from './packet-writer.ts'
+import { PassphraseKeys } from './passphrase-keys.ts'
+import { encodeCount, saltBytes, type S2k } from './s2k.ts'
+import { encodePassphrasePacket } from './session-key.ts'
+
+export interface CompressionOptions {
+  /** `zip`, or `none` for content that does not shrink. */
+  readonly algorithm: 'zip' | 'none'
+  /** 0 (stored) to 9; 4. */
+  readonly level?: number
+  /** Jobs in flight; as many as there are cores. */
+  readonly parallel?: number
+  /** Plain bytes of one job; 262,144. */
+  readonly chunkBytes?: number
+}
+
+export interface EncryptOptions {
+  /** Text is taken as its UTF-8 bytes. */
+  readonly passphrase: string | Uint8Array
+  /** `zip` at level 4. */
+  readonly compression?: CompressionOptions
+  /** Bytes hashed to stretch the passphrase: one of OpenPGP's 256 values; 65,011,712, the largest, as GnuPG does. */
+  readonly s2kCount?: number
+  /** Random bytes; the system's. */
+  readonly random?: (count: number) => Uint8Array
+  /** The clock for the message's date, in milliseconds. */
+  readonly nowMs?: () => number
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Encrypts a stream with a passphrase, as an OpenPGP message that every GnuPG reads: AES-256 with a modification
+ * detection code, a random session key, the passphrase stretched by iterated and salted SHA-256.
+ *
+ * Nothing is read before the first pull. Memory does not grow with the content.
+ *
+ * @throws RangeError when the passphrase is empty or `s2kCount` is not one of OpenPGP's values.
+ */
+export function encryptMessage(plain: ByteStream, options: EncryptOptions): ByteStream {
+  return seal(plain, createSealer(new PassphraseKeys(options.passphrase), options))
+}
+
+/** What the messages of one run have in common. */
+export interface Sealer {
+  readonly keys: PassphraseKeys
+  readonly s2k: S2k
+  readonly compression: CompressionOptions
+  readonly random: (count: number) => Uint8Array
+  readonly nowMs: () => number
+  readonly signal?: AbortSignal
+}
+
+export function createSealer(keys: PassphraseKeys, options: EncryptOptions): Sealer {
+  const { compression = { algorithm: 'zip' }, s2kCount = 65_011_712, random = randomBytes, nowMs = Date.now } = options
+  if (keys.empty) throw new RangeError('Cannot encrypt with the passphrase: it is empty')
+  if (compression.algorithm !== 'zip' && compression.algorithm !== 'none') {
+    throw new RangeError(`Cannot compress with "${String(compression.algorithm)}": the algorithms are zip and none`)
+  }
+  encodeCount(s2kCount)
+  const s2k: S2k = { hash: sha256, salt: random(saltBytes), count: s2kCount }
+  return { keys, s2k, compression, random, nowMs, signal: options.signal }
+}
+
+export async function* seal(plain: ByteStream, sealer: Sealer): ByteStream {
+  const { keys, s2k, compression, random, nowMs, signal } = sealer
+  signal?.throwIfAborted()
+  const passphraseKey = await keys.derive(s2k, aes256.keyBytes)
+  const sessionKey = Uint8Array.from(random(aes256.keyBytes))
+  const passphrasePacket = encodePacket(3, encodePassphrasePacket(s2k, passphraseKey, sessionKey))
+  const writer = new IntegrityProtectedWriter(sessionKey, random(aes256.blockBytes))
+  passphraseKey.fill(0)
+  sessionKey.fill(0)
+
+  const literal = literalPacket(plain, nowMs(), signal)
+  const packets = compression.algorithm === 'none' ? literal : compressedPacket(literal, compression, signal)
+  let out: Uint8Array[] = [passphrasePacket]
+  for await (const bytes of packets) {
+    const encrypted = writer.push(bytes)
+    if (encrypted.length === 0) continue
+    out.push(encrypted)
+    yield out.length === 1 ? encrypted : Buffer.concat(out)
+    out = []
+  }
+  out.push(...writer.finish())
+  yield Buffer.concat(out)
+}
+
+/** Larger chunks are cut, so that no call encrypts for long and no buffer is large. */
+const pieceBytes = 1024 * 1024
+
+async function* literalPacket(plain: ByteStream, dateMs: number, signal?: AbortSignal): ByteStream {
+  const packet = new PacketWriter(11)
+  const seconds = Math.min(Math.max(Math.floor(dateMs / 1000), 0), 0xffff_ffff)
+  // Binary, no name, date.
+  packet.push(Uint8Array.of(0x62, 0, seconds >>> 24, seconds >>> 16, seconds >>> 8, seconds))
+  for await (const chunk of plain) {
+    signal?.throwIfAborted()
+    for (let at = 0; at < chunk.length; at += pieceBytes) {
+      const framed = packet.push(chunk.subarray(at, at + pieceBytes))
+      if (framed.length > 0) yield framed
+    }
+  }
+  yield packet.finish()
+}
+
+/** Old format, length to the end of what it is in, as GnuPG writes it: the compressed length is not known before. */
+async function* compressedPacket(packets: ByteStream, options: CompressionOptions, signal?: AbortSignal): ByteStream {
+  const { level, parallel, chunkBytes } = options
+  yield Uint8Array.of(0x80 | (8 << 2) | 3, 1)
+  yield* deflate(packets, { level, parallel, chunkBytes, signal })
+}

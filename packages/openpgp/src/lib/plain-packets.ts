@@ -1,0 +1,62 @@
+import { ByteReader, type ByteStream } from '@coalmine/bytes'
+import { decompress } from './decompress.ts'
+import { cannotDecrypt, type OpenPgpError } from './errors.ts'
+import { packetName, PacketReader } from './packet-reader.ts'
+
+/** GnuPG nests once; more only serves to make a small message huge. */
+const maxCompressedDepth = 4
+const maxIgnoredPackets = 256
+const maxIgnoredBytes = 65_536
+
+/**
+ * The content of the one literal data packet in a sequence of packets, which may be compressed.
+ *
+ * Reads `packets` to its end, or throws.
+ */
+export async function* literalData(stream: ByteStream, depth = 0): ByteStream {
+  const packets = new PacketReader(stream, 'inside')
+  let found = false
+  for (let count = 0; count <= maxIgnoredPackets; count++) {
+    const header = await packets.header()
+    if (header === undefined) {
+      if (found) return
+      throw cannotDecrypt('damaged', 'no literal data is in it')
+    }
+    if (header.tag === 10 || header.tag === 21) {
+      await packets.smallBody(header, maxIgnoredBytes)
+      continue
+    }
+    if (found) throw cannotDecrypt('damaged', `a ${packetName(header.tag)} packet follows its data`)
+    if (header.tag === 8) {
+      if (depth === maxCompressedDepth) {
+        throw cannotDecrypt('too-large', `it is compressed more than ${maxCompressedDepth} times over`)
+      }
+      yield* literalData(decompress(packets.body(header)), depth + 1)
+    } else if (header.tag === 11) {
+      yield* withoutLiteralHeader(packets.body(header))
+    } else {
+      throw refusedInside(header.tag)
+    }
+    found = true
+  }
+  throw cannotDecrypt('too-large', `more than ${maxIgnoredPackets} packets are in it`)
+}
+
+/** What follows format, name and date. The three are of no use here: the content is bytes whatever they say. */
+async function* withoutLiteralHeader(body: ByteStream): ByteStream {
+  const reader = new ByteReader(body)
+  const [, nameBytes] = await reader.readUpTo(2)
+  const rest = nameBytes === undefined ? undefined : await reader.readUpTo(nameBytes + 4)
+  if (nameBytes === undefined || rest?.length !== nameBytes + 4) {
+    throw cannotDecrypt('damaged', 'its literal data packet is too short')
+  }
+  yield* reader.rest()
+}
+
+function refusedInside(tag: number): OpenPgpError {
+  if (tag === 2 || tag === 4) return cannotDecrypt('unsupported', 'it is signed, and signatures are not supported')
+  if (tag === 1 || tag === 3 || tag === 9 || tag === 18 || tag === 20) {
+    return cannotDecrypt('unsupported', 'it holds another encrypted message')
+  }
+  return cannotDecrypt('damaged', `a ${packetName(tag)} packet is in it where data belongs`)
+}
