@@ -1,1 +1,6 @@
-export {}
+export { blockLengthFor, type BlockLengthOptions } from './lib/block-length.ts'
+export { patch, type PatchOptions } from './lib/patch.ts'
+export { RdiffError, type RdiffErrorCode } from './lib/rdiff-error.ts'
+export { signature, SignatureEncoder } from './lib/signature.ts'
+export { readSignature, type Signature, type SignatureLimits } from './lib/signature-decoder.ts'
+export { type SignatureOptions } from './lib/signature-format.ts'
