@@ -1,0 +1,10 @@
+export { duplicity, duplicityEnv, duplicityHome, type DuplicityOptions } from './lib/duplicity.ts'
+export { allPeers, peerLines, preparePeers } from './lib/prepare.ts'
+export {
+  duplicityPeer,
+  type DuplicityVersion,
+  duplicityVersions,
+  inWorldOf,
+  plainEnv,
+  type WorldOptions,
+} from './lib/worlds.ts'
