@@ -78,39 +78,49 @@ export async function* seal(plain: ByteStream, sealer: Sealer): ByteStream {
 
   const literal = literalPacket(plain, nowMs(), signal)
   const packets = compression.algorithm === 'none' ? literal : compressedPacket(literal, compression, signal)
-  let out: Uint8Array[] = [passphrasePacket]
-  for await (const bytes of packets) {
-    const encrypted = writer.push(bytes)
+  let first: Uint8Array[] = [passphrasePacket]
+  for await (const pieces of packets) {
+    const encrypted = writer.push(pieces)
     if (encrypted.length === 0) continue
-    out.push(encrypted)
-    yield out.length === 1 ? encrypted : Buffer.concat(out)
-    out = []
+    yield Buffer.concat([...first, ...encrypted])
+    first = []
   }
-  out.push(...writer.finish())
-  yield Buffer.concat(out)
+  yield Buffer.concat([...first, ...writer.finish()])
 }
 
 /** Larger chunks are cut, so that no call encrypts for long and no buffer is large. */
 const pieceBytes = 1024 * 1024
 
-async function* literalPacket(plain: ByteStream, dateMs: number, signal?: AbortSignal): ByteStream {
+async function* literalPacket(
+  plain: ByteStream,
+  dateMs: number,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly Uint8Array[]> {
   const packet = new PacketWriter(11)
   const seconds = Math.min(Math.max(Math.floor(dateMs / 1000), 0), 0xffff_ffff)
   // Binary, no name, date.
-  packet.push(Uint8Array.of(0x62, 0, seconds >>> 24, seconds >>> 16, seconds >>> 8, seconds))
+  packet.push([Uint8Array.of(0x62, 0, seconds >>> 24, seconds >>> 16, seconds >>> 8, seconds)])
   for await (const chunk of plain) {
     signal?.throwIfAborted()
     for (let at = 0; at < chunk.length; at += pieceBytes) {
-      const framed = packet.push(chunk.subarray(at, at + pieceBytes))
-      if (framed.length > 0) yield framed
+      const pieces = packet.push([chunk.subarray(at, at + pieceBytes)])
+      if (pieces.length > 0) yield pieces
     }
   }
-  yield packet.finish()
+  yield [packet.finish()]
 }
 
 /** Old format, length to the end of what it is in, as GnuPG writes it: the compressed length is not known before. */
-async function* compressedPacket(packets: ByteStream, options: CompressionOptions, signal?: AbortSignal): ByteStream {
+async function* compressedPacket(
+  packets: AsyncIterable<readonly Uint8Array[]>,
+  options: CompressionOptions,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly Uint8Array[]> {
   const { level, parallel, chunkBytes } = options
-  yield Uint8Array.of(0x80 | (8 << 2) | 3, 1)
-  yield* deflate(packets, { level, parallel, chunkBytes, signal })
+  yield [Uint8Array.of(0x80 | (8 << 2) | 3, 1)]
+  for await (const chunk of deflate(flat(packets), { level, parallel, chunkBytes, signal })) yield [chunk]
+}
+
+async function* flat(packets: AsyncIterable<readonly Uint8Array[]>): ByteStream {
+  for await (const pieces of packets) yield* pieces
 }

@@ -20,18 +20,18 @@ export class IntegrityProtectedWriter {
   /** @param noise - As many random bytes as a block has. */
   constructor(sessionKey: Uint8Array, noise: Uint8Array) {
     this.#cipher = createCipheriv(aes256.native, sessionKey, new Uint8Array(aes256.blockBytes))
-    this.#packet.push(Uint8Array.of(1))
-    this.#packet.push(this.#encrypt(Uint8Array.of(...noise, ...noise.subarray(-2))))
+    this.#packet.push([Uint8Array.of(1), this.#encrypt(Uint8Array.of(...noise, ...noise.subarray(-2)))])
   }
 
-  push(packets: Uint8Array): Uint8Array {
-    return this.#packet.push(this.#encrypt(packets))
+  /** Often nothing. */
+  push(packets: readonly Uint8Array[]): Uint8Array[] {
+    return this.#packet.push(packets.map((piece) => this.#encrypt(piece)))
   }
 
   finish(): Uint8Array[] {
     this.#hash.update(codeHeader)
     const code = Uint8Array.of(...codeHeader, ...this.#hash.digest())
-    return [this.#packet.push(this.#cipher.update(code)), this.#packet.finish()]
+    return [...this.#packet.push([this.#cipher.update(code)]), this.#packet.finish()]
   }
 
   #encrypt(plain: Uint8Array): Uint8Array {

@@ -14,36 +14,34 @@ export class PacketWriter {
     this.#header = Uint8Array.of(0xc0 | tag)
   }
 
-  /** The next bytes of the packet; often none. `body` is at most a few megabytes and is not kept. */
-  push(body: Uint8Array): Uint8Array {
-    const total = this.#heldBytes + body.length
+  /**
+   * The next bytes of the packet, often none, as pieces that may be views of `body`: what is not encrypted here is not
+   * copied. `body` is at most a few megabytes and is not kept.
+   */
+  push(body: readonly Uint8Array[]): Uint8Array[] {
+    let total = this.#heldBytes
+    for (const piece of body) total += piece.length
+    const out: Uint8Array[] = []
     if (total < heldPacketBytes) {
-      this.#held.set(body, this.#heldBytes)
-      this.#heldBytes = total
-      return new Uint8Array(0)
+      this.#hold(body)
+      return out
     }
-    const sizes = chunkSizes(total)
-    const framed = total - (total % heldPacketBytes)
-    const out = Buffer.allocUnsafeSlow(this.#header.length + sizes.length + framed)
-    out.set(this.#header)
-    let to = this.#header.length
-    let from = -this.#heldBytes
-    for (const size of sizes) {
-      out[to++] = 0xe0 | (31 - Math.clz32(size))
-      if (from < 0) {
-        // What was held is shorter than the smallest chunk.
-        out.set(this.#held.subarray(0, this.#heldBytes), to)
-        out.set(body.subarray(0, from + size), to - from)
-      } else {
-        out.set(body.subarray(from, from + size), to)
-      }
-      from += size
-      to += size
+    const rest = [this.#held.slice(0, this.#heldBytes), ...body]
+    for (const size of chunkSizes(total)) {
+      out.push(Uint8Array.of(...this.#header, 0xe0 | (31 - Math.clz32(size))))
+      this.#header = new Uint8Array(0)
+      moveBytes(rest, out, size)
     }
-    this.#header = new Uint8Array(0)
-    this.#heldBytes = total - framed
-    this.#held.set(body.subarray(body.length - this.#heldBytes))
+    this.#heldBytes = 0
+    this.#hold(rest)
     return out
+  }
+
+  #hold(pieces: readonly Uint8Array[]): void {
+    for (const piece of pieces) {
+      this.#held.set(piece, this.#heldBytes)
+      this.#heldBytes += piece.length
+    }
   }
 
   /** The end of the packet. */
@@ -55,6 +53,22 @@ export class PacketWriter {
     out.set(this.#held.subarray(0, this.#heldBytes), this.#header.length + length.length)
     this.#held.fill(0)
     return out
+  }
+}
+
+/** Takes the first `count` bytes from one list of pieces to another. */
+function moveBytes(from: Uint8Array[], to: Uint8Array[], count: number): void {
+  for (let left = count; left > 0;) {
+    const piece = from[0]!
+    if (piece.length <= left) {
+      from.shift()
+      if (piece.length > 0) to.push(piece)
+      left -= piece.length
+    } else {
+      from[0] = piece.subarray(left)
+      to.push(piece.subarray(0, left))
+      left = 0
+    }
   }
 }
 
@@ -74,6 +88,6 @@ function encodeLength(length: number): Uint8Array {
 /** A whole packet with a body of less than {@link heldPacketBytes}. */
 export function encodePacket(tag: number, body: Uint8Array): Uint8Array {
   const writer = new PacketWriter(tag)
-  writer.push(body)
+  writer.push([body])
   return writer.finish()
 }
