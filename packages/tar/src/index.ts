@@ -1,1 +1,5 @@
-export {}
+export { encodeTarHeader, tarEnd, tarPadding } from './lib/encode-header.ts'
+export { readTar, type ReadTarOptions, type TarEntry } from './lib/read-tar.ts'
+export { TarDecoder, type TarLimits, type TarPart } from './lib/tar-decoder.ts'
+export { TarError, type TarErrorCode } from './lib/tar-error.ts'
+export type { TarHeader, TarType } from './lib/tar-header.ts'

@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest'
+
+it('shows exactly this to its users', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'TarDecoder',
+    'TarError',
+    'encodeTarHeader',
+    'readTar',
+    'tarEnd',
+    'tarPadding',
+  ])
+})
