@@ -1,1 +1,6 @@
-export {}
+export { openRepository, type NewSet, Repository, type RepositoryOptions, type StoredForm } from './lib/repository.ts'
+export { type ManifestHead, SetWriter, type SetSummary } from './lib/set-writer.ts'
+export type { Member } from './lib/volume-writer.ts'
+export type { CheckedVolume } from './lib/volume-reader.ts'
+export { RepositoryError, type RepositoryErrorCode } from './lib/errors.ts'
+export type { RepositoryEvent } from './lib/events.ts'

@@ -1,0 +1,161 @@
+import { readdirSync } from 'node:fs'
+import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
+import { createTreeWriter, type TreeWriter, type WriteProblem } from '@coalmine/filetree'
+import { restore as restoreSets, type RestoreEvent, volumesFor } from '@coalmine/restorer'
+import { type Collection, firstSeconds, formatPretty, setsForTime, type SetsForTime } from '@coalmine/volume-format'
+import { CommandError, exitCode } from '../exit-codes.ts'
+import { code, type Log, quotePath } from '../log.ts'
+import { Progress } from '../progress.ts'
+import { type Context, localPath, Session } from '../session.ts'
+
+const kindNames: Readonly<Record<string, string>> = {
+  file: 'reg',
+  directory: 'dir',
+  symlink: 'sym',
+  fifo: 'fifo',
+  'character-device': 'chr',
+  'block-device': 'blk',
+}
+
+/** The real program's word for a kind of entry. */
+export function kindName(kind: string): string {
+  return kindNames[kind] ?? kind
+}
+
+/** `restore`: writes the state at a time into a folder (or one file to a name). */
+export async function restore([url, operand]: readonly RawPath[], context: Context): Promise<void> {
+  const { settings, log } = context
+  const target = localPath(operand!)
+  requireEmpty(target, settings.flag('force') || settings.flag('dry-run'))
+  const session = await Session.open(url!, context, { write: false })
+  try {
+    const collection = await session.collect(log)
+    const chosen = chooseSets(collection, settings.time('restore-time') ?? settings.nowSeconds)
+    // 0.8 strips slashes at both ends; so does every shell's completion add one.
+    const path = (settings.raw('path-to-restore') ?? '').replace(/^\/+|\/+$/g, '') as RawPath
+    if (settings.flag('dry-run')) await plan(session, chosen, path, log)
+    else await write(session, chosen, path, target, context)
+  } finally {
+    await session.close()
+  }
+}
+
+async function write(
+  session: Session,
+  chosen: SetsForTime,
+  path: RawPath,
+  target: RawPath,
+  context: Context,
+): Promise<void> {
+  const { settings, log, signal } = context
+  let problems = 0
+  const writer: TreeWriter = createTreeWriter(rawToBytes(target), {
+    ownership: settings.flag('no-restore-ownership') ? 'none' : settings.flag('numeric-owner') ? 'numeric' : 'by-name',
+    overwrite: settings.flag('force'),
+    onProblem: (problem) => {
+      problems += 1
+      tellProblem(problem, log)
+    },
+  })
+  const total = chosen.sets.reduce(
+    (sum, set) => sum + [...set.volumes.values()].reduce((all, one) => all + one.size, 0),
+    0,
+  )
+  const progress = settings.flag('progress')
+    ? new Progress(log, total, settings.integer('progress-rate') ?? 3)
+    : undefined
+  try {
+    const onEvent = (event: RestoreEvent) => tell(event, log, progress)
+    const summary = await restoreSets({
+      repository: session.repository,
+      sets: chosen.sets,
+      path,
+      writer,
+      signal,
+      onEvent,
+    })
+    progress?.end(summary.bytes)
+    if (problems + summary.incomplete > 0) {
+      log.warning(`${problems + summary.incomplete} entries could not be restored as they were; see above`)
+    }
+  } finally {
+    writer.close()
+  }
+}
+
+/** @throws CommandError when nothing had been backed up by then. */
+function chooseSets(collection: Collection, timeSeconds: number): SetsForTime {
+  const chosen = setsForTime(collection, timeSeconds)
+  if (chosen !== undefined) return chosen
+  const first = firstSeconds(collection)
+  if (first === undefined) {
+    throw new CommandError(exitCode.exception, 'Cannot restore: the storage holds no backup', {
+      name: 'CollectionsError',
+    })
+  }
+  throw new CommandError(
+    exitCode.nothingToRestore,
+    `Cannot restore the state of ${formatPretty(timeSeconds)}: the first backup is of ${formatPretty(first)}`,
+  )
+}
+
+async function plan(session: Session, chosen: SetsForTime, path: RawPath, log: Log): Promise<void> {
+  log.always('notice', 'Required volumes to restore:')
+  for (const set of chosen.sets) {
+    const manifest = await session.repository.manifest(set)
+    for (const number of volumesFor(manifest, path)) {
+      const object = set.volumes.get(number)
+      log.always('notice', `\t${object === undefined ? `volume ${number}, which is missing` : object.key}`)
+    }
+  }
+}
+
+/** @throws CommandError when the target holds anything, unless forced. */
+function requireEmpty(target: RawPath, forced: boolean): void {
+  if (forced) return
+  let names: readonly unknown[]
+  try {
+    names = readdirSync(rawToBytes(target))
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    if (reason === 'ENOENT') return
+    const what = reason === 'ENOTDIR' ? 'there is a file of that name; --force replaces it' : reason
+    throw new CommandError(exitCode.restoreTargetExists, `Cannot restore into "${displayPath(target)}": ${what}`)
+  }
+  if (names.length === 0) return
+  throw new CommandError(
+    exitCode.restoreTargetExists,
+    `Cannot restore into "${displayPath(target)}": it is not empty; --force restores into it and replaces files`,
+  )
+}
+
+function tell(event: RestoreEvent, log: Log, progress: Progress | undefined): void {
+  switch (event.type) {
+    case 'entry':
+      if (log.shows('info')) {
+        const kind = kindName(event.kind)
+        const extra = `${quotePath(event.path)} ${kind}`
+        log.info(`Writing ${displayPath(event.path)} of type ${kind}`, { code: code.writing, extra })
+      }
+      return
+    case 'volume':
+      return log.info(`Processed volume ${event.done} of ${event.total}`, {
+        code: code.progress,
+        extra: `${event.done} ${event.total}`,
+      })
+    case 'incomplete':
+      return log.warning(`Error restoring ${displayPath(event.path)}, left out: ${event.message}`, {
+        code: code.cannotProcess,
+        extra: quotePath(event.path),
+      })
+    case 'progress':
+      return progress?.update(event.bytes)
+  }
+}
+
+function tellProblem(problem: WriteProblem, log: Log): void {
+  log.warning(`Error restoring ${displayPath(problem.path)}: ${problem.message}`, {
+    code: code.cannotProcess,
+    extra: quotePath(problem.path),
+  })
+}

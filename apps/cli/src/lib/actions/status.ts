@@ -1,0 +1,16 @@
+import type { RawPath } from '@coalmine/bytes'
+import { formatCollection } from '../collection-text.ts'
+import { code } from '../log.ts'
+import { type Context, Session } from '../session.ts'
+
+/** `collection-status`: chains and sets on the storage; needs no passphrase. */
+export async function status([url]: readonly RawPath[], context: Context): Promise<void> {
+  const session = await Session.open(url!, context, { write: false })
+  try {
+    const collection = await session.collect(context.log)
+    const { text, data } = formatCollection(collection, session.archiveDir, context.settings.compat)
+    context.log.always('info', text, { code: code.collectionStatus, data })
+  } finally {
+    await session.close()
+  }
+}

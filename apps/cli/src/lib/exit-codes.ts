@@ -1,0 +1,44 @@
+/** The real program's exit codes, as far as ours ends with them (and `unbuilt`, its code for what is not implemented). */
+export const exitCode = {
+  ok: 0,
+  generic: 1,
+  commandLineOld: 2,
+  interrupted: 4,
+  badUrl: 8,
+  badArchiveDir: 9,
+  restoreTargetExists: 11,
+  sourceMissing: 13,
+  notInArchive: 19,
+  nothingToRestore: 20,
+  hashMismatch: 21,
+  user: 23,
+  exception: 30,
+  encryption: 31,
+  unbuilt: 33,
+  tempSpace: 34,
+  backend: 50,
+  backendDenied: 51,
+  backendNotFound: 52,
+  backendNoSpace: 53,
+} as const
+
+export type ExitCode = (typeof exitCode)[keyof typeof exitCode]
+
+/** An error that a person can do something about: one sentence and the exit code that goes with it. */
+export class CommandError extends Error {
+  override readonly name: string
+  readonly exitCode: ExitCode
+  /** Further fields of the machine log's record. */
+  readonly extra: string
+  constructor(code: ExitCode, message: string, options: { cause?: unknown; name?: string; extra?: string } = {}) {
+    super(message, { cause: options.cause })
+    this.exitCode = code
+    this.name = options.name ?? 'UserError'
+    this.extra = options.extra ?? ''
+  }
+}
+
+/** A mistake on the command line. 3.x gives 23 for all of them, 0.8 gives 2. */
+export class UsageError extends Error {
+  override readonly name = 'CommandLineError'
+}

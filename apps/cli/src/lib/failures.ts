@@ -1,0 +1,71 @@
+import { CommandError, exitCode, UsageError } from './exit-codes.ts'
+import type { Compat } from './settings.ts'
+
+/** How a failed run ends. */
+export interface Failure {
+  readonly exitCode: number
+  readonly text: string
+  /** The class, as programs that read the log know it. */
+  readonly name: string
+  readonly hint?: string
+  /** Nobody thought of this one. */
+  readonly unexpected: boolean
+}
+
+type Codes = Readonly<Record<string, number>>
+
+// By class and code, so that no package has to be loaded just to name its errors.
+const byClass: Readonly<Record<string, { readonly codes: Codes; readonly other: number }>> = {
+  StorageError: {
+    codes: {
+      denied: exitCode.backendDenied,
+      'not-found': exitCode.backendNotFound,
+      'no-space': exitCode.backendNoSpace,
+      'unknown-scheme': exitCode.user,
+      'invalid-url': exitCode.badUrl,
+    },
+    other: exitCode.backend,
+  },
+  RepositoryError: {
+    codes: {
+      'hash-mismatch': exitCode.hashMismatch,
+      'wrong-passphrase': exitCode.encryption,
+      locked: exitCode.user,
+      exists: exitCode.user,
+      'no-space': exitCode.tempSpace,
+      unreadable: exitCode.generic,
+      denied: exitCode.badArchiveDir,
+    },
+    other: exitCode.exception,
+  },
+  RestoreError: {
+    codes: { 'path-not-found': exitCode.notInArchive, unsupported: exitCode.unbuilt },
+    other: exitCode.exception,
+  },
+  OpenPgpError: { codes: {}, other: exitCode.encryption },
+  FormatError: { codes: {}, other: exitCode.exception },
+  FileTreeError: { codes: {}, other: exitCode.generic },
+}
+
+/** What to say and which code to end with. */
+export function failureOf(error: unknown, compat: Compat): Failure {
+  if (error instanceof UsageError) {
+    return {
+      exitCode: compat === '0.8' ? exitCode.commandLineOld : exitCode.user,
+      text: error.message,
+      name: error.name,
+      hint: 'Run "coalmine --help" for what can be said',
+      unexpected: false,
+    }
+  }
+  if (error instanceof CommandError) {
+    return { exitCode: error.exitCode, text: error.message, name: error.name, unexpected: false }
+  }
+  if (!(error instanceof Error)) {
+    return { exitCode: exitCode.exception, text: String(error), name: 'Error', unexpected: true }
+  }
+  const known = byClass[error.name]
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const number = known === undefined ? exitCode.exception : (known.codes[code] ?? known.other)
+  return { exitCode: number, text: error.message, name: error.name, unexpected: known === undefined }
+}

@@ -1,0 +1,44 @@
+import { actionTable, optionTable } from './option-table.ts'
+
+/** The text of `--help`, made from the tables that the parser uses. */
+export function helpText(): string {
+  const actions = actionTable.map((row) => [`  ${row.name} ${row.arguments}`, row.help] as const)
+  const options = optionTable
+    .filter((row) => row.hidden !== true)
+    .map((row) => {
+      const names = [
+        ...(row.short === undefined ? [] : [`-${row.short}`]),
+        `--${row.name}`,
+        ...(row.aliases ?? []).map((one) => `--${one}`),
+      ]
+      const argument = row.argument === undefined ? '' : ` ${row.argument}`
+      return [`  ${names.join(', ')}${argument}`, row.help] as const
+    })
+  return [
+    'coalmine keeps encrypted backups in the format of duplicity.',
+    '',
+    'Usage: coalmine [ACTION] [OPTIONS] ARGUMENTS',
+    '',
+    'Actions:',
+    ...table(actions),
+    '  Two arguments without an action: a folder and a URL back up, a URL and a folder restore.',
+    '',
+    'URLs: file:///absolute/folder, file://relative/folder',
+    '',
+    'Options:',
+    ...table(options),
+    '',
+    'Passphrase: --passphrase-file, --passphrase-command, PASSPHRASE, COALMINE_PASSPHRASE_FILE,',
+    'COALMINE_PASSPHRASE_COMMAND, or a prompt on a terminal.',
+    'Exit codes: 0 done, 4 interrupted, 11 target not empty, 13 no such source, 19 path not in the backup, 20 no backup',
+    'for that time, 21 a volume is damaged, 23 wrong usage or locked, 31 passphrase, 33 not built, 50-53 storage.',
+    '',
+  ].join('\n')
+}
+
+function table(rows: readonly (readonly [string, string])[]): string[] {
+  const width = 34
+  return rows.flatMap(([left, right]) =>
+    left.length < width ? [`${left.padEnd(width)}${right}`] : [left, `${' '.repeat(width)}${right}`],
+  )
+}

@@ -1,0 +1,191 @@
+/** What an option takes. */
+export type OptionType = 'flag' | 'integer' | 'text' | 'path' | 'time' | 'verbosity'
+
+export type ActionName = 'full' | 'backup' | 'restore' | 'list-current-files' | 'collection-status'
+
+export interface OptionRow {
+  /** Long name without dashes. */
+  readonly name: string
+  readonly aliases?: readonly string[]
+  /** One letter. */
+  readonly short?: string
+  readonly type: OptionType
+  readonly argument?: string
+  readonly help: string
+  /** Actions in which it changes something; all when absent. */
+  readonly actions?: readonly ActionName[]
+  /** Smallest integer allowed. */
+  readonly least?: number
+  /** May be given again. */
+  readonly repeatable?: boolean
+  /** Left out of the help: for tests. */
+  readonly hidden?: boolean
+}
+
+const writing: readonly ActionName[] = ['full', 'backup']
+
+/** Every option there is. Parser and help are made from it. */
+export const optionTable: readonly OptionRow[] = [
+  { name: 'passphrase-file', type: 'path', argument: 'FILE', help: 'read the passphrase from the first line of FILE' },
+  {
+    name: 'passphrase-command',
+    type: 'text',
+    argument: 'COMMAND',
+    help: 'read the passphrase from the output of COMMAND (split at blanks and quotes, run without a shell)',
+  },
+  { name: 'no-encryption', type: 'flag', help: 'write (full) or expect (elsewhere) plain volumes' },
+  { name: 'no-compression', type: 'flag', help: 'do not compress', actions: writing },
+  {
+    name: 'compression-level',
+    type: 'integer',
+    argument: 'N',
+    help: 'deflate level 1 (fast) to 9 (small); 4 by default',
+    actions: writing,
+    least: 1,
+  },
+  {
+    name: 'volsize',
+    type: 'integer',
+    argument: 'MIB',
+    help: 'cut volumes at this size in MiB; 200 by default',
+    actions: writing,
+    least: 1,
+  },
+  {
+    name: 'concurrency',
+    type: 'integer',
+    argument: 'N',
+    help: 'volumes uploaded at a time; what the storage likes by default',
+    actions: writing,
+    least: 0,
+  },
+  {
+    name: 'max-blocksize',
+    type: 'integer',
+    argument: 'BYTES',
+    help: 'greatest block of file signatures; 0 for no limit',
+    actions: writing,
+    least: 0,
+  },
+  { name: 'no-files-changed', type: 'flag', help: 'leave the list of files out of the manifest', actions: writing },
+  { name: 'no-print-statistics', type: 'flag', help: 'no statistics at the end', actions: writing },
+  {
+    name: 'restore-time',
+    aliases: ['time'],
+    short: 't',
+    type: 'time',
+    argument: 'TIME',
+    help: 'the state at TIME: now, epoch seconds, 2026-11-22T20:59:01, 2026-11-22, or an age as 3D2h',
+    actions: ['restore', 'list-current-files'],
+  },
+  {
+    name: 'path-to-restore',
+    aliases: ['file-to-restore'],
+    short: 'r',
+    type: 'path',
+    argument: 'PATH',
+    help: 'restore only PATH (relative to the root of the backup) and what is below it',
+    actions: ['restore'],
+  },
+  {
+    name: 'force',
+    type: 'flag',
+    help: 'restore into a folder that is not empty, replacing files',
+    actions: ['restore'],
+  },
+  {
+    name: 'numeric-owner',
+    type: 'flag',
+    help: 'give restored files the numeric owners of the backup, whatever their names',
+    actions: ['restore'],
+  },
+  {
+    name: 'no-restore-ownership',
+    aliases: ['do-not-restore-ownership'],
+    type: 'flag',
+    help: 'leave restored files to the user who restores',
+    actions: ['restore'],
+  },
+  {
+    name: 'dry-run',
+    type: 'flag',
+    help: 'say what would be done and change nothing',
+    actions: ['full', 'backup', 'restore'],
+  },
+  { name: 'archive-dir', type: 'path', argument: 'DIR', help: 'parent of the local archive dirs; ~/.cache/duplicity' },
+  { name: 'name', type: 'text', argument: 'NAME', help: 'name of the local archive dir; MD5 of the URL by default' },
+  { name: 'file-prefix', type: 'text', argument: 'P', help: 'put P before the names of all objects' },
+  { name: 'file-prefix-archive', type: 'text', argument: 'P', help: 'put P before the names of volumes' },
+  { name: 'file-prefix-manifest', type: 'text', argument: 'P', help: 'put P before the names of manifests' },
+  { name: 'file-prefix-signature', type: 'text', argument: 'P', help: 'put P before the names of signatures' },
+  {
+    name: 'tempdir',
+    type: 'path',
+    argument: 'DIR',
+    help: 'folder for volumes on their way; TMPDIR, TEMP, TMP or /tmp',
+  },
+  { name: 'num-retries', type: 'integer', argument: 'N', help: 'tries of a storage operation; 5 by default', least: 1 },
+  {
+    name: 'backend-retry-delay',
+    type: 'integer',
+    argument: 'SECONDS',
+    help: 'pause between tries; 30 by default',
+    least: 0,
+  },
+  {
+    name: 'timeout',
+    type: 'integer',
+    argument: 'SECONDS',
+    help: 'give up an operation in which nothing moves for so long; 30 by default',
+    least: 1,
+  },
+  {
+    name: 'verbosity',
+    short: 'v',
+    type: 'verbosity',
+    argument: 'LEVEL',
+    help: '0 to 9, or error, warning, notice (default), info, debug',
+  },
+  { name: 'log-fd', type: 'integer', argument: 'FD', help: 'write machine records to this descriptor', least: 1 },
+  { name: 'log-file', type: 'path', argument: 'FILE', help: 'append machine records to FILE' },
+  { name: 'log-timestamp', type: 'flag', help: 'put time and level before each line of output' },
+  {
+    name: 'progress',
+    type: 'flag',
+    help: 'one line that tells how far the work is',
+    actions: ['full', 'backup', 'restore'],
+  },
+  {
+    name: 'progress-rate',
+    type: 'integer',
+    argument: 'SECONDS',
+    help: 'seconds between two lines of progress; 3 by default',
+    actions: ['full', 'backup', 'restore'],
+    least: 1,
+  },
+  {
+    name: 'compat',
+    type: 'text',
+    argument: '0.8',
+    help: "0.8's words, exit codes and signature blocks instead of 3.x's",
+  },
+  { name: 'help', short: 'h', type: 'flag', help: 'this text' },
+  { name: 'version', short: 'V', type: 'flag', help: 'the version' },
+  { name: 'current-time', type: 'integer', argument: 'SECONDS', help: '', hidden: true, least: 1 },
+]
+
+/** An action and the arguments it takes. */
+export interface ActionRow {
+  readonly name: ActionName
+  readonly aliases: readonly string[]
+  readonly arguments: string
+  readonly help: string
+}
+
+export const actionTable: readonly ActionRow[] = [
+  { name: 'full', aliases: ['fb'], arguments: 'SOURCE URL', help: 'write a full backup of SOURCE' },
+  { name: 'backup', aliases: ['bu'], arguments: 'SOURCE URL', help: 'full when there is no backup yet' },
+  { name: 'restore', aliases: ['rb'], arguments: 'URL TARGET', help: 'restore into TARGET' },
+  { name: 'list-current-files', aliases: ['ls'], arguments: 'URL', help: 'list the files of the newest backup' },
+  { name: 'collection-status', aliases: ['st'], arguments: 'URL', help: 'list chains and sets' },
+]

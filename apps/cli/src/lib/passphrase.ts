@@ -1,0 +1,127 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { CommandError, exitCode, UsageError } from './exit-codes.ts'
+import { promptHidden } from './prompt.ts'
+import { rawEnvironment } from './raw-arguments.ts'
+
+export interface PassphraseOptions {
+  readonly file?: string | Buffer
+  readonly command?: string
+  /** A first backup: what a prompt is given has to be typed twice. */
+  readonly confirm?: boolean
+}
+
+/**
+ * The passphrase: from the option, else from `PASSPHRASE`, else from `COALMINE_PASSPHRASE_FILE` or `_COMMAND`, else
+ * asked on the terminal.
+ *
+ * @throws CommandError when there is none and nobody to ask, or where it should come from fails.
+ */
+export async function readPassphrase(options: PassphraseOptions): Promise<Buffer> {
+  const passphrase = await findPassphrase(options)
+  if (passphrase.length > 0) return passphrase
+  throw new CommandError(exitCode.user, 'Cannot use the passphrase: it is empty')
+}
+
+/** Takes the secret out of the environment, so that no child inherits it. */
+export function takePassphraseFromEnvironment(): Buffer | undefined {
+  const value = rawEnvironment('PASSPHRASE')
+  delete process.env['PASSPHRASE']
+  return value
+}
+
+let fromEnvironment: Buffer | undefined
+
+/** Done once, at the start of a run. */
+export function rememberEnvironment(): void {
+  fromEnvironment = takePassphraseFromEnvironment()
+}
+
+async function findPassphrase({ file, command, confirm = false }: PassphraseOptions): Promise<Buffer> {
+  if (file !== undefined && command !== undefined) {
+    throw new UsageError('Cannot take both "--passphrase-file" and "--passphrase-command": say one')
+  }
+  if (file !== undefined) return fromFile(file)
+  if (command !== undefined) return fromCommand(command)
+  if (fromEnvironment !== undefined) return fromEnvironment
+  const { COALMINE_PASSPHRASE_FILE: fileVariable, COALMINE_PASSPHRASE_COMMAND: commandVariable } = process.env
+  if (fileVariable !== undefined) return fromFile(fileVariable)
+  if (commandVariable !== undefined) return fromCommand(commandVariable)
+  if (!process.stdin.isTTY) {
+    throw new CommandError(
+      exitCode.exception,
+      'Cannot ask for the passphrase: there is no terminal; give it by PASSPHRASE, --passphrase-file or ' +
+        '--passphrase-command, or say --no-encryption',
+      { name: 'EOFError' },
+    )
+  }
+  return fromTerminal(confirm)
+}
+
+function fromFile(file: string | Buffer): Buffer {
+  let content: Buffer
+  try {
+    content = readFileSync(file)
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    throw new CommandError(exitCode.user, `Cannot read the passphrase from "${file.toString()}": ${reason}`, {
+      cause: error,
+    })
+  }
+  return firstLine(content)
+}
+
+function fromCommand(command: string): Buffer {
+  const [program, ...rest] = splitCommand(command)
+  if (program === undefined) throw new UsageError('Cannot run the passphrase command: it is empty')
+  const { status, signal, error, stdout } = spawnSync(program, rest, { stdio: ['inherit', 'pipe', 'inherit'] })
+  if (error !== undefined) {
+    const reason = 'code' in error ? String(error.code) : error.message
+    throw new CommandError(exitCode.user, `Cannot run the passphrase command "${program}": ${reason}`, { cause: error })
+  }
+  if (status !== 0) {
+    const end = status === null ? `it was ended by ${String(signal)}` : `it ended with code ${status}`
+    throw new CommandError(exitCode.user, `Cannot take the passphrase from the command "${program}": ${end}`)
+  }
+  return firstLine(stdout)
+}
+
+function firstLine(content: Buffer): Buffer {
+  const newline = content.indexOf(10)
+  const line = newline < 0 ? content : content.subarray(0, newline)
+  return line.at(-1) === 13 ? line.subarray(0, -1) : line
+}
+
+/** Words of a command: split at blanks, `'…'`, `"…"` and `\` as in a shell; nothing is expanded. */
+export function splitCommand(command: string): string[] {
+  const words: string[] = []
+  let word: string | undefined
+  let quote: string | undefined
+  for (let at = 0; at < command.length; at++) {
+    const char = command[at]!
+    if (char === '\\' && quote !== "'" && at + 1 < command.length) word = (word ?? '') + command[++at]!
+    else if (quote !== undefined && char === quote) quote = undefined
+    else if (quote === undefined && (char === '"' || char === "'")) [quote, word] = [char, word ?? '']
+    else if (quote === undefined && /\s/.test(char)) {
+      if (word !== undefined) words.push(word)
+      word = undefined
+    } else word = (word ?? '') + char
+  }
+  if (quote !== undefined) throw new UsageError(`Cannot read the passphrase command: a ${quote} is not closed`)
+  if (word !== undefined) words.push(word)
+  return words
+}
+
+async function fromTerminal(confirm: boolean): Promise<Buffer> {
+  for (;;) {
+    const first = await promptHidden('Passphrase: ')
+    if (first.length === 0) {
+      process.stderr.write('An empty passphrase protects nothing. Please try again.\n')
+      continue
+    }
+    if (!confirm) return first
+    const second = await promptHidden('The same passphrase once more: ')
+    if (first.equals(second)) return first
+    process.stderr.write('The two do not match. Please try again.\n')
+  }
+}

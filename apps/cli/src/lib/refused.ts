@@ -1,0 +1,97 @@
+/**
+ * What the real program has and this one does not have (yet). Named, so that nothing is ever silently ignored.
+ */
+export const refusedActions: Readonly<Record<string, string>> = {
+  incremental: 'incremental backups',
+  incr: 'incremental backups',
+  inc: 'incremental backups',
+  ib: 'incremental backups',
+  verify: 'verifying',
+  vb: 'verifying',
+  cleanup: 'cleaning up',
+  cl: 'cleaning up',
+  'remove-older-than': 'removing old chains',
+  ro: 'removing old chains',
+  'remove-all-but-n-full': 'removing old chains',
+  ra: 'removing old chains',
+  'remove-all-inc-of-but-n-full': 'removing old increments',
+  ri: 'removing old increments',
+  replicate: 'replicating',
+}
+
+const selection = [
+  'include',
+  'exclude',
+  'include-regexp',
+  'exclude-regexp',
+  'include-filelist',
+  'exclude-filelist',
+  'include-globbing-filelist',
+  'exclude-globbing-filelist',
+  'include-filelist-stdin',
+  'exclude-filelist-stdin',
+  'exclude-device-files',
+  'exclude-other-filesystems',
+  'exclude-if-present',
+  'exclude-older-than',
+  'files-from',
+  'filter-globbing',
+  'filter-ignorecase',
+  'filter-literal',
+  'filter-regexp',
+  'filter-strictcase',
+  'null-separator',
+  'copy-links',
+]
+const keys = [
+  'encrypt-key',
+  'hidden-encrypt-key',
+  'sign-key',
+  'encrypt-sign-key',
+  'encrypt-secret-keyring',
+  'gpg-binary',
+  'gpg-options',
+  'use-agent',
+]
+const chains = [
+  'allow-source-mismatch',
+  'compare-data',
+  'full-if-older-than',
+  'full-if-n-inc',
+  'ignore-errors',
+  'jsonstat',
+  'metadata-sync-mode',
+  'rename',
+  'show-changes-in-set',
+  'file-changed',
+  'skip-if-no-change',
+  'time-separator',
+  'file-prefix-jsonstat',
+  'no-check-remote',
+]
+const services =
+  /^(s3|azure|swift|ssh|scp|sftp|ftp|rsync|imap|ssl|webdav|par2|cf|b2|mf|mp|idr)-|^(gio|use-scp|scp-command|sftp-command)$/
+
+const gone: Readonly<Record<string, string>> = {
+  'asynchronous-upload': 'volumes are uploaded while the next ones are made anyway; --concurrency says how many',
+  'copy-blocksize': 'there is nothing to tune by it here',
+  'config-dir': 'there are no configuration files',
+  'short-filenames': 'such names are read but not written',
+  'old-filenames': 'such names are read but not written',
+  'extra-clean': 'the real program dropped it long ago',
+  'skip-volume': 'it serves tests of the real program only',
+  'fail-on-volume': 'it serves tests of the real program only',
+  pydevd: 'it serves tests of the real program only',
+}
+
+/** Why an option of the real program is not taken, or `undefined` for a name that nobody knows. */
+export function refusedOption(name: string): string | undefined {
+  if (selection.includes(name)) return 'choosing files is not built yet'
+  if (keys.includes(name)) return 'keys are not built yet, only passphrases are'
+  if (chains.includes(name)) return 'incremental chains are not built yet'
+  if (services.test(name)) return 'it concerns a service that is not built in'
+  return gone[name]
+}
+
+/** Whether the option takes a value in the real program; only to skip over it. */
+export const refusedNames: readonly string[] = [...selection, ...keys, ...chains, ...Object.keys(gone)]

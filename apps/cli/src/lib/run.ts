@@ -1,0 +1,118 @@
+import { displayPath, type RawPath } from '@coalmine/bytes'
+import { version } from '../main.ts'
+import { CommandError, exitCode, UsageError } from './exit-codes.ts'
+import { helpText } from './help.ts'
+import { interruption, watchSignals } from './interruption.ts'
+import { Log } from './log.ts'
+import { failureOf } from './failures.ts'
+import { type ActionName, actionTable } from './option-table.ts'
+import { type ParsedArguments, parseArguments } from './parse-arguments.ts'
+import { rememberEnvironment } from './passphrase.ts'
+import { rawArguments } from './raw-arguments.ts'
+import type { Context } from './session.ts'
+import { Settings, verbosityOf } from './settings.ts'
+import { isUrl } from './source.ts'
+
+/** Runs the command line of this process. Never throws: what goes wrong is said, and is the exit code. */
+export async function runCommandLine(): Promise<number> {
+  rememberEnvironment()
+  let parsed: ParsedArguments | undefined
+  let log = new Log({ verbosity: 3 })
+  const signals = watchSignals((text) => log.notice(text))
+  try {
+    parsed = parseArguments(rawArguments())
+    if (parsed.options.has('help')) {
+      process.stdout.write(helpText())
+      return exitCode.ok
+    }
+    if (parsed.options.has('version')) {
+      process.stdout.write(`coalmine ${version()}\n`)
+      return exitCode.ok
+    }
+    const { action, implied } = decide(parsed, (text) => log.notice(text))
+    const settings = new Settings(parsed.options, action)
+    log = openLog(settings, parsed)
+    if (implied)
+      log.notice(
+        `No action was said: ${action === 'restore' ? 'a URL and a folder restore' : 'a folder and a URL back up'}`,
+      )
+    await dispatch(action, parsed.operands, { settings, log, signal: signals.signal })
+    return exitCode.ok
+  } catch (error) {
+    const compat = parsed?.options.get('compat') === '0.8' ? '0.8' : '3'
+    const failure = failureOf(signals.signal.aborted ? interruption(signals.name, error) : error, compat)
+    log.error(failure.text, { code: failure.exitCode, extra: failure.name })
+    if (failure.hint !== undefined) log.error(failure.hint, { code: failure.exitCode })
+    if (failure.unexpected && error instanceof Error) log.debug(error.stack ?? '')
+    return failure.exitCode
+  } finally {
+    signals.release()
+    log.close()
+  }
+}
+
+function openLog(settings: Settings, parsed: ParsedArguments): Log {
+  const options = {
+    verbosity: verbosityOf(parsed.options),
+    logFd: settings.integer('log-fd'),
+    logFile: settings.path('log-file'),
+    timestamps: settings.flag('log-timestamp'),
+  }
+  try {
+    return new Log(options)
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw new CommandError(exitCode.user, `Cannot write the log file "${String(options.logFile)}": ${reason}`, {
+      cause: error,
+    })
+  }
+}
+
+/** The action that was said, or that two arguments imply. */
+function decide(parsed: ParsedArguments, _say: (text: string) => void): { action: ActionName; implied: boolean } {
+  const { action, operands } = parsed
+  if (action !== undefined) {
+    const wanted = actionTable.find((row) => row.name === action)!.arguments
+    if (operands.length === wanted.split(' ').length) {
+      checkUrls(action, operands)
+      return { action, implied: false }
+    }
+    throw new UsageError(`Cannot run "${action}" with ${operands.length} arguments: it takes ${wanted}`)
+  }
+  if (operands.length === 0) throw new UsageError('Cannot run: nothing was said to do')
+  const [first, second] = operands
+  const shown = operands.map((operand) => `"${displayPath(operand)}"`).join(' ')
+  if (operands.length !== 2 || isUrl(first!) === isUrl(second!)) {
+    throw new UsageError(`Cannot run ${shown}: this is no action, nor a folder and a URL`)
+  }
+  return { action: isUrl(first!) ? 'restore' : 'backup', implied: true }
+}
+
+function checkUrls(action: ActionName, operands: readonly RawPath[]): void {
+  const row = actionTable.find((one) => one.name === action)!
+  for (const [index, name] of row.arguments.split(' ').entries()) {
+    const operand = operands[index]!
+    if (name === 'URL' && !isUrl(operand) && !operand.startsWith('file:/')) {
+      throw new UsageError(`Cannot run "${action}": "${displayPath(operand)}" is no URL as file:///folder`)
+    }
+    if (name !== 'URL' && isUrl(operand)) {
+      throw new UsageError(
+        `Cannot run "${action}": ${name} has to be a local path, not the URL "${displayPath(operand)}"`,
+      )
+    }
+  }
+}
+
+async function dispatch(action: ActionName, operands: readonly RawPath[], context: Context): Promise<void> {
+  switch (action) {
+    case 'full':
+    case 'backup':
+      return (await import('./actions/full.ts')).full(operands, context, action === 'backup')
+    case 'restore':
+      return (await import('./actions/restore.ts')).restore(operands, context)
+    case 'list-current-files':
+      return (await import('./actions/list.ts')).list(operands, context)
+    case 'collection-status':
+      return (await import('./actions/status.ts')).status(operands, context)
+  }
+}

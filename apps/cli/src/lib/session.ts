@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
+import { createPassphraseEnvelope } from '@coalmine/openpgp'
+import { openRepository, type Repository, type RepositoryEvent } from '@coalmine/repository'
+import type { Storage } from '@coalmine/storage'
+import { type Collection, type Envelope, formatPretty, gzipEnvelope, plainEnvelope } from '@coalmine/volume-format'
+import { CommandError, exitCode } from './exit-codes.ts'
+import { code, type Log, quotePath } from './log.ts'
+import { readPassphrase } from './passphrase.ts'
+import { expandHome, type Settings } from './settings.ts'
+import { openStorageUrl } from './open-storage.ts'
+
+/** What every action works with. */
+export interface Context {
+  readonly settings: Settings
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+/** An open storage with the repository in it, closed together. */
+export class Session {
+  readonly repository: Repository
+  readonly archiveDir: string
+  readonly storage: Storage
+
+  private constructor(repository: Repository, storage: Storage, archiveDir: string) {
+    this.repository = repository
+    this.storage = storage
+    this.archiveDir = archiveDir
+  }
+
+  /**
+   * Opens what a URL names.
+   *
+   * @param how.write - Take the archive dir's lock; the envelope for new sets is then the one that the options say.
+   */
+  static async open(url: RawPath, context: Context, how: { write: boolean }): Promise<Session> {
+    const { settings, log, signal } = context
+    const archiveDir = archiveDirOf(url, settings)
+    log.info(`Using archive dir: ${archiveDir}`)
+    const storage = await openStorageUrl(url, context)
+    try {
+      const passphrase = new LazyEnvelope(context)
+      const repository = openRepository({
+        storage,
+        envelope: how.write ? await writingEnvelope(context, storage, passphrase) : readingOnly,
+        openerFor: (stored) =>
+          stored.encrypted ? passphrase.get() : stored.compressed ? gzipEnvelope({}) : plainEnvelope(),
+        tempDir: settings.tempDir,
+        archiveDir,
+        lock: how.write,
+        prefixes: settings.prefixes,
+        tries: settings.integer('num-retries') ?? 5,
+        signal,
+        onEvent: (event) => tell(event, log),
+      })
+      return new Session(repository, storage, archiveDir)
+    } catch (error) {
+      await storage.close()
+      throw error
+    }
+  }
+
+  /** What is there, with the lines that every action says about it. */
+  async collect(log: Log): Promise<Collection> {
+    const collection = await this.repository.collect()
+    const fulls = collection.chains.map((chain) => chain.startSeconds)
+    const last = fulls.length === 0 ? 'none' : formatPretty(Math.max(...fulls))
+    log.notice(`Last full backup date: ${last}`)
+    for (const object of collection.duplicates) {
+      log.warning(`"${object.key}" is left aside: there is another object in its place`)
+    }
+    return collection
+  }
+
+  async close(): Promise<void> {
+    this.repository.close()
+    await this.storage.close()
+  }
+}
+
+/** The archive dir of a URL: named by `--name`, else by the MD5 of the URL as it was typed. */
+export function archiveDirOf(url: RawPath, settings: Settings): string {
+  const name = settings.text('name') ?? createHash('md5').update(rawToBytes(url)).digest('hex')
+  return join(settings.archiveRoot, name)
+}
+
+// Reading always goes by what names say; nothing is ever sealed with this one.
+const readingOnly: Envelope = plainEnvelope()
+
+/** Finds out the passphrase when the first encrypted object is opened, and never if there is none. */
+class LazyEnvelope {
+  readonly #context: Context
+  #envelope: Promise<Envelope> | undefined
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  get(confirm = false): Promise<Envelope> {
+    this.#envelope ??= this.#make(confirm)
+    return this.#envelope
+  }
+
+  async #make(confirm: boolean): Promise<Envelope> {
+    const { settings, signal } = this.#context
+    const passphrase = await readPassphrase({
+      file: settings.path('passphrase-file'),
+      command: settings.text('passphrase-command'),
+      confirm,
+    })
+    const compression = settings.flag('no-compression')
+      ? ({ algorithm: 'none' } as const)
+      : ({ algorithm: 'zip', level: levelOf(settings), chunkBytes: chunkBytesOf(settings) } as const)
+    return createPassphraseEnvelope({ passphrase, compression, signal })
+  }
+}
+
+async function writingEnvelope({ settings }: Context, storage: Storage, passphrase: LazyEnvelope): Promise<Envelope> {
+  if (!settings.flag('no-encryption')) return passphrase.get(await isEmpty(storage))
+  if (settings.flag('no-compression')) return plainEnvelope()
+  return gzipEnvelope({ level: levelOf(settings), chunkBytes: chunkBytesOf(settings) })
+}
+
+/** Whether nothing is there yet: a passphrase that is typed now has to be typed twice. */
+async function isEmpty(storage: Storage): Promise<boolean> {
+  for await (const _ of storage.list()) return false
+  return true
+}
+
+function levelOf(settings: Settings): number {
+  const level = settings.integer('compression-level') ?? 4
+  if (level > 9) throw new CommandError(exitCode.user, `Cannot take "--compression-level ${level}": the greatest is 9`)
+  return level
+}
+
+/** Small volumes are cut from small chunks: what is on its way counts as if it did not shrink. */
+function chunkBytesOf(settings: Settings): number {
+  const volumeBytes = (settings.integer('volsize') ?? 200) * 1_048_576
+  return Math.min(262_144, Math.max(32_768, 2 ** Math.floor(Math.log2(volumeBytes / 32))))
+}
+
+/** The `~` of a local path is expanded; the rest is as it was typed. */
+export function localPath(operand: RawPath): RawPath {
+  return expandHome(operand)
+}
+
+function tell(event: RepositoryEvent, log: Log): void {
+  switch (event.type) {
+    case 'put':
+      return log.info(`Writing ${event.key}`, { code: code.uploadBegin, extra: quotePath(event.key as RawPath) })
+    case 'stored':
+      return log.info(`Wrote ${event.key} (${event.bytes} bytes)`, {
+        code: code.uploadDone,
+        extra: quotePath(event.key as RawPath),
+      })
+    case 'volume-stored':
+      return log.info(`Processed volume ${event.number}`)
+    case 'get':
+      return log.info(`Reading ${event.key} (${event.bytes} bytes)`)
+    case 'hash-retry':
+      return log.warning(`"${event.key}" is not what the manifest says: reading it again after try ${event.attempt}`)
+    case 'left-behind':
+      return log.warning(`These objects of the failed set could not be removed: ${event.keys.join(', ')}`)
+    case 'damaged-manifest':
+      return log.warning(`The newest manifest "${event.key}" is damaged: ${event.message}`)
+    case 'own-archive-dir':
+      return log.warning(
+        `The lock of the archive dir cannot be taken on this machine: using "${displayPath(event.folder as RawPath)}" instead`,
+      )
+  }
+}

@@ -1,0 +1,45 @@
+export type RepositoryErrorCode =
+  /** No backup chain, or none for the asked time. */
+  | 'no-backup'
+  /** A set's manifest or signatures cannot be read. */
+  | 'unreadable'
+  /** A volume that the manifest names is not on the storage. */
+  | 'missing-volume'
+  /** What is stored is not what the manifest says. */
+  | 'hash-mismatch'
+  /** The passphrase opens nothing of what is there. */
+  | 'wrong-passphrase'
+  /** Another program holds the archive dir. */
+  | 'locked'
+  /** A set of this time exists already. */
+  | 'exists'
+  /** The spool or the archive dir cannot be written. */
+  | 'no-space'
+  | 'denied'
+
+/** What a repository cannot do. `code` is for programs, the message for people. */
+export class RepositoryError extends Error {
+  override readonly name = 'RepositoryError'
+  readonly code: RepositoryErrorCode
+  constructor(code: RepositoryErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** The `code` of an error of Node's or of ours. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** A failed local write as our own error; anything else stays as it is. */
+export function localWriteError(error: unknown, attempted: string): unknown {
+  const code = errorCode(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new RepositoryError('no-space', `Cannot ${attempted}: no space is left on the device`, { cause: error })
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new RepositoryError('denied', `Cannot ${attempted}: permission denied (${code})`, { cause: error })
+  }
+  return error
+}

@@ -1,0 +1,14 @@
+/** What a repository tells while it works. Called and forgotten; a listener must not throw. */
+export type RepositoryEvent =
+  | { readonly type: 'put'; readonly key: string; readonly bytes: number }
+  | { readonly type: 'stored'; readonly key: string; readonly bytes: number }
+  | { readonly type: 'volume-stored'; readonly number: number; readonly bytes: number }
+  | { readonly type: 'get'; readonly key: string; readonly bytes: number }
+  /** A fetched volume was not what the manifest says; it is fetched again. */
+  | { readonly type: 'hash-retry'; readonly key: string; readonly attempt: number }
+  /** A failed set could not be taken back: these objects stay on the storage and belong to no set. */
+  | { readonly type: 'left-behind'; readonly keys: readonly string[] }
+  /** The newest manifest does not open though other objects of the same passphrase do. */
+  | { readonly type: 'damaged-manifest'; readonly key: string; readonly message: string }
+  /** The archive dir is not shared with the real program: its lock cannot be taken on this machine. */
+  | { readonly type: 'own-archive-dir'; readonly folder: string }

@@ -1,0 +1,114 @@
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { errorCode, localWriteError, RepositoryError } from './errors.ts'
+
+/** `true` when the record lock of the whole file was got, `false` when another open file holds it. */
+export type TryLock = (descriptor: number) => boolean
+
+export interface ArchiveLock {
+  /**
+   * `shared`: the real program's own lock is held, its archive dir may be changed. `own`: the binding for that lock does
+   * not load on this machine; only other runs of this program are kept away.
+   */
+  readonly kind: 'shared' | 'own'
+  release(): void
+}
+
+// A record lock belongs to the open file, and one process may open the archive dir twice: this keeps them apart too.
+const held = new Set<string>()
+
+/**
+ * Takes the lock of an archive dir: the fcntl record lock on `lockfile` that the real program takes since 2017.
+ *
+ * @param loadBinding - Gives the lock call, or `undefined` where no binding loads.
+ * @throws RepositoryError `locked` at once when another run holds it.
+ */
+export function lockArchiveDir(folder: string, loadBinding: () => TryLock | undefined = loadNativeLock): ArchiveLock {
+  if (held.has(folder)) throw lockedError(folder)
+  held.add(folder)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const tryLock = loadBinding()
+    const release = tryLock === undefined ? takeOwnLock(folder) : takeSharedLock(folder, tryLock)
+    return {
+      kind: tryLock === undefined ? 'own' : 'shared',
+      release() {
+        if (!held.delete(folder)) return
+        release()
+      },
+    }
+  } catch (error) {
+    held.delete(folder)
+    throw localWriteError(error, `lock the archive dir "${folder}"`)
+  }
+}
+
+function loadNativeLock(): TryLock | undefined {
+  try {
+    const binding = createRequire(import.meta.url)('fs-native-extensions') as { tryLock: TryLock }
+    return (descriptor) => binding.tryLock(descriptor)
+  } catch {
+    // An optional dependency without a prebuilt binary for this platform: the caller is told by `kind`.
+    return undefined
+  }
+}
+
+function takeSharedLock(folder: string, tryLock: TryLock): () => void {
+  const path = join(folder, 'lockfile')
+  for (;;) {
+    const descriptor = openSync(path, 'a', 0o600)
+    try {
+      if (!tryLock(descriptor)) throw lockedError(folder)
+      // The real program removes the file when it is done: a lock on a removed file keeps nobody away.
+      if (isSameFile(descriptor, path)) return () => closeSync(descriptor)
+      closeSync(descriptor)
+    } catch (error) {
+      closeSync(descriptor)
+      throw error
+    }
+  }
+}
+
+function isSameFile(descriptor: number, path: string): boolean {
+  try {
+    const [mine, named] = [fstatSync(descriptor), statSync(path)]
+    return mine.ino === named.ino && mine.dev === named.dev
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+function takeOwnLock(folder: string): () => void {
+  const path = join(folder, 'coalmine.lock')
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const descriptor = openSync(path, 'wx', 0o600)
+      writeSync(descriptor, `${hostname()} ${process.pid}\n`)
+      closeSync(descriptor)
+      return () => unlinkSync(path)
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error
+      if (attempt > 0 || !ownerIsDead(path)) throw lockedError(folder)
+      unlinkSync(path)
+    }
+  }
+}
+
+/** Whether the lock file was left by a process of this machine that no longer runs. */
+function ownerIsDead(path: string): boolean {
+  const [host, pid] = readFileSync(path, 'utf8').trim().split(' ')
+  if (host !== hostname() || !/^\d+$/.test(pid ?? '')) return false
+  try {
+    process.kill(Number(pid), 0)
+    return false
+  } catch (error) {
+    return errorCode(error) === 'ESRCH'
+  }
+}
+
+function lockedError(folder: string): RepositoryError {
+  return new RepositoryError('locked', `Cannot use the archive dir "${folder}": another backup program is using it`)
+}

@@ -1,0 +1,37 @@
+import { type Envelope, formatName, type Prefixes, type SetTimes } from '@coalmine/volume-format'
+
+/** The names of one set's objects, on the storage and in the archive dir. */
+export class SetNames {
+  readonly #set: SetTimes
+  readonly #prefixes: Prefixes | undefined
+
+  constructor(set: SetTimes, prefixes: Prefixes | undefined) {
+    this.#set = set
+    this.#prefixes = prefixes
+  }
+
+  volume(envelope: Envelope, number: number): string {
+    return this.#name('volume', envelope.suffixOf('volume'), number)
+  }
+
+  signatures(envelope: Envelope): string {
+    return this.#name('signatures', envelope.suffixOf('signatures'))
+  }
+
+  manifest(envelope: Envelope): string {
+    return this.#name('manifest', envelope.suffixOf('manifest'))
+  }
+
+  /** In the archive dir signatures are always gzipped, manifests always plain. */
+  localSignatures(): string {
+    return this.#name('signatures', '.gz')
+  }
+
+  localManifest(): string {
+    return this.#name('manifest', '')
+  }
+
+  #name(object: 'volume' | 'signatures' | 'manifest', suffix: string, volume?: number): string {
+    return formatName({ object, set: this.#set, volume, suffix }, { prefixes: this.#prefixes })
+  }
+}

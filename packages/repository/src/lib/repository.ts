@@ -1,0 +1,269 @@
+import { join } from 'node:path'
+import { type ByteSource, type ByteStream, collect } from '@coalmine/bytes'
+import type { Storage } from '@coalmine/storage'
+import {
+  type BackupSet,
+  type Collection,
+  collectSets,
+  type Envelope,
+  gzipEnvelope,
+  type Manifest,
+  type ObjectKind,
+  parseManifest,
+  parseName,
+  type Prefixes,
+  type SetTimes,
+  type SignatureSet,
+  type StoredObject,
+} from '@coalmine/volume-format'
+import { ArchiveDir } from './archive-dir.ts'
+import { errorCode, RepositoryError } from './errors.ts'
+import type { RepositoryEvent } from './events.ts'
+import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
+import { SetNames } from './names.ts'
+import { SetWriter } from './set-writer.ts'
+import { Spool, type SpoolFile } from './spool.ts'
+import { type CheckedVolume, fetchObject, readVolumes } from './volume-reader.ts'
+
+export interface RepositoryOptions {
+  readonly storage: Storage
+  /** Seals new sets, and opens stored objects unless `openerFor` says otherwise. */
+  readonly envelope: Envelope
+  /** Chooses what opens a stored object, by what its name says. */
+  readonly openerFor?: (stored: StoredForm) => Envelope | Promise<Envelope>
+  /** Folder for the spool; a folder of our own is made in it and removed by {@link Repository.close}. */
+  readonly tempDir: string
+  /** The archive dir of this repository, as the real program would name it; without it nothing is kept locally. */
+  readonly archiveDir?: string
+  /** Take the archive dir's lock, so that sets may be written. */
+  readonly lock?: boolean
+  readonly prefixes?: Prefixes
+  /** Tries for a volume whose hash is wrong; 5. */
+  readonly tries?: number
+  readonly signal?: AbortSignal
+  readonly onEvent?: (event: RepositoryEvent) => void
+  /** For tests: gives the lock call of the platform, or `undefined`. */
+  readonly loadLock?: () => TryLock | undefined
+}
+
+/** How an object is stored, as its name says. */
+export interface StoredForm {
+  readonly encrypted: boolean
+  readonly compressed: boolean
+}
+
+/** What a new set needs to be told. */
+export interface NewSet {
+  readonly times: SetTimes
+  /** Stored size at which volumes are cut, in bytes. */
+  readonly volumeBytes: number
+  /** Volumes being put at a time; what the storage likes by default. */
+  readonly parallel?: number
+}
+
+const signatureGzip = gzipEnvelope({})
+// A manifest with a Filelist takes some 100 bytes a file: room for millions of files, and an end for a hostile one.
+const maxManifestBytes = 1 << 30
+
+/**
+ * Opens the backup sets of a storage. Nothing is read yet.
+ *
+ * @throws RepositoryError `locked` when a lock was asked for and another run holds it.
+ */
+export function openRepository(options: RepositoryOptions): Repository {
+  return new Repository(options)
+}
+
+/** The backup sets kept in one storage. Close it when done: it holds a spool folder and perhaps a lock. */
+export class Repository {
+  readonly storage: Storage
+  readonly #options: RepositoryOptions
+  readonly #onEvent: (event: RepositoryEvent) => void
+  readonly #lock: ArchiveLock | undefined
+  readonly #archiveDir: ArchiveDir | undefined
+  #spool: Spool | undefined
+  #collection: Promise<Collection> | undefined
+
+  constructor(options: RepositoryOptions) {
+    const { archiveDir, lock = false, onEvent = () => undefined } = options
+    this.storage = options.storage
+    this.#options = options
+    this.#onEvent = onEvent
+    if (archiveDir === undefined) return
+    if (lock) this.#lock = lockArchiveDir(archiveDir, options.loadLock)
+    if (this.#lock?.kind === 'own') {
+      const folder = join(archiveDir, 'coalmine', 'own')
+      onEvent({ type: 'own-archive-dir', folder })
+      this.#archiveDir = new ArchiveDir(folder)
+    } else {
+      this.#archiveDir = new ArchiveDir(archiveDir)
+    }
+  }
+
+  /** What the storage holds, by sets and chains. Listed once; after a set was written, listed anew. */
+  collect(): Promise<Collection> {
+    this.#collection ??= this.#list()
+    return this.#collection
+  }
+
+  /**
+   * A set's manifest, from the archive dir or the storage. Nothing of it is believed before its end was seen.
+   *
+   * @throws RepositoryError `unreadable` when it is damaged, `wrong-passphrase` when it does not open.
+   */
+  async manifest(set: BackupSet): Promise<Manifest> {
+    const local = this.#archiveDir?.read(this.#names(set.times).localManifest())
+    if (local !== undefined) return parseManifest(local)
+    return this.#remoteManifest(set)
+  }
+
+  /** The plain sigtar of a set, from the archive dir or the storage; a sealed one is checked to its end beforehand. */
+  async *signatures(set: SignatureSet): ByteStream {
+    const local = await this.#archiveDir?.source(this.#names(set.times).localSignatures())
+    if (local !== undefined) {
+      yield* signatureGzip.open('signatures', local)
+      return
+    }
+    const file = await this.#fetch(set.object)
+    try {
+      const source = await file.source()
+      // First to the end without handing anything on: only the end tells whether the bytes are whole.
+      for await (const _ of this.#open('signatures', set.object, source));
+      yield* this.#open('signatures', set.object, source)
+    } finally {
+      file.remove()
+    }
+  }
+
+  /** The given volumes of a set, in order, each checked against the manifest. */
+  volumes(set: BackupSet, manifest: Manifest, numbers: readonly number[]): AsyncIterable<CheckedVolume> {
+    return readVolumes(set, manifest, numbers, {
+      storage: this.storage,
+      openerOf: (object) => this.#openerOf(object),
+      spool: this.#ownSpool(),
+      tries: this.#options.tries ?? 5,
+      signal: this.#options.signal,
+      onEvent: this.#onEvent,
+    })
+  }
+
+  /**
+   * Proves that the envelope opens what is there already, so that no chain gets two passphrases.
+   *
+   * @throws RepositoryError `wrong-passphrase` when the newest manifest does not open and nothing else does either.
+   */
+  async checkPassphrase(): Promise<void> {
+    const { chains } = await this.collect()
+    const sets = chains.flatMap((chain) => chain.sets).filter((set) => set.encrypted)
+    const newest = sets.toSorted((a, b) => a.endSeconds - b.endSeconds).toReversed()
+    let refused: unknown
+    for (const set of newest.slice(0, 3)) {
+      try {
+        await this.#remoteManifest(set)
+        if (refused !== undefined) {
+          const message = refused instanceof Error ? refused.message : String(refused)
+          this.#onEvent({ type: 'damaged-manifest', key: newest[0]!.manifest!.key, message })
+        }
+        return
+      } catch (error) {
+        // Kept: whether it was the passphrase or damage shows when another one opens, or none.
+        if (!(error instanceof RepositoryError)) throw error
+        refused ??= error
+      }
+    }
+    if (refused !== undefined) throw refused
+  }
+
+  /**
+   * Begins a new set. The caller writes volumes and signatures and commits, or aborts.
+   *
+   * @throws RepositoryError `exists` when the storage has objects of a set of this time.
+   */
+  async createSet(plan: NewSet): Promise<SetWriter> {
+    const collection = await this.collect()
+    const taken = [...collection.chains.flatMap((chain) => chain.sets), ...collection.orphanedSets]
+    const end = plan.times.type === 'full' ? plan.times.timeSeconds : plan.times.endSeconds
+    if ([...taken, ...collection.incompleteSets].some((set) => set.endSeconds === end)) {
+      throw new RepositoryError('exists', `Cannot write a set of the time ${end}: the storage has one already`)
+    }
+    this.#collection = undefined
+    return new SetWriter({
+      storage: this.storage,
+      envelope: this.#envelope,
+      encrypted: this.#envelope.suffixOf('volume') === '.gpg',
+      names: this.#names(plan.times),
+      spool: this.#ownSpool(),
+      archiveDir: this.#lock === undefined ? undefined : this.#archiveDir,
+      volumeBytes: plan.volumeBytes,
+      parallel: plan.parallel ?? Math.max(1, this.storage.info.capabilities.parallel),
+      signal: this.#options.signal,
+      onEvent: this.#onEvent,
+    })
+  }
+
+  /** Lets go of the spool and the lock; the storage is the caller's. */
+  close(): void {
+    this.#spool?.close()
+    this.#spool = undefined
+    this.#lock?.release()
+  }
+
+  get #envelope(): Envelope {
+    return this.#options.envelope
+  }
+
+  async #openerOf(object: StoredObject): Promise<Envelope> {
+    const { envelope, openerFor, prefixes } = this.#options
+    const parsed = openerFor && parseName(object.key, { prefixes })
+    return parsed === undefined ? envelope : openerFor!(parsed)
+  }
+
+  #names(times: SetTimes): SetNames {
+    return new SetNames(times, this.#options.prefixes)
+  }
+
+  #ownSpool(): Spool {
+    this.#spool ??= new Spool(this.#options.tempDir)
+    return this.#spool
+  }
+
+  async #list(): Promise<Collection> {
+    const objects: StoredObject[] = []
+    for await (const { key, size } of this.storage.list({ signal: this.#options.signal })) objects.push({ key, size })
+    return collectSets(objects, { prefixes: this.#options.prefixes })
+  }
+
+  async #remoteManifest(set: BackupSet): Promise<Manifest> {
+    const object = set.manifest!
+    const file = await this.#fetch(object)
+    try {
+      const source = await file.source()
+      const plain = this.#open('manifest', object, source)
+      return parseManifest(await collect(plain, { maxBytes: maxManifestBytes }))
+    } finally {
+      file.remove()
+    }
+  }
+
+  #fetch(object: StoredObject): Promise<SpoolFile> {
+    return fetchObject(object, {
+      storage: this.storage,
+      spool: this.#ownSpool(),
+      signal: this.#options.signal,
+      onEvent: this.#onEvent,
+    })
+  }
+
+  /** Opens a sealed object, its errors said in the repository's words. */
+  async *#open(kind: ObjectKind, object: StoredObject, source: ByteSource): ByteStream {
+    const envelope = await this.#openerOf(object)
+    try {
+      yield* envelope.open(kind, source)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      const code = errorCode(error) === 'wrong-passphrase' ? 'wrong-passphrase' : 'unreadable'
+      const what = kind === 'manifest' ? 'manifest' : 'signatures'
+      throw new RepositoryError(code, `Cannot read the ${what} "${object.key}": ${message}`, { cause: error })
+    }
+  }
+}

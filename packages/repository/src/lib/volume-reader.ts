@@ -1,0 +1,110 @@
+import type { ByteStream } from '@coalmine/bytes'
+import type { Storage } from '@coalmine/storage'
+import type { BackupSet, Envelope, Manifest, ManifestVolume, StoredObject } from '@coalmine/volume-format'
+import { RepositoryError } from './errors.ts'
+import type { RepositoryEvent } from './events.ts'
+import type { Spool, SpoolFile } from './spool.ts'
+
+export interface VolumeReaderParts {
+  readonly storage: Storage
+  readonly openerOf: (object: StoredObject) => Promise<Envelope>
+  readonly spool: Spool
+  /** How often a volume is fetched when its hash is wrong. */
+  readonly tries: number
+  readonly signal: AbortSignal | undefined
+  readonly onEvent: (event: RepositoryEvent) => void
+}
+
+/** A volume whose stored bytes are what the manifest says. */
+export interface CheckedVolume {
+  readonly number: number
+  /** The plain tar, decoded as it is pulled. May be opened once. */
+  open(): ByteStream
+}
+
+/**
+ * Fetches volumes in order, one ahead of the reader. Each is on disk and its hash is checked before a byte of it is
+ * handed on.
+ */
+export async function* readVolumes(
+  set: BackupSet,
+  manifest: Manifest,
+  numbers: readonly number[],
+  parts: VolumeReaderParts,
+): AsyncIterable<CheckedVolume> {
+  let ahead: Promise<SpoolFile> | undefined
+  const fetch = (index: number): Promise<SpoolFile> | undefined => {
+    if (index >= numbers.length) return undefined
+    const job = fetchVolume(set, manifest, numbers[index]!, parts)
+    // Its failure belongs to the moment when this volume is due.
+    job.catch(() => undefined)
+    return job
+  }
+  try {
+    ahead = fetch(0)
+    for (let index = 0; index < numbers.length; index++) {
+      const file = await ahead!
+      ahead = fetch(index + 1)
+      try {
+        const source = await file.source()
+        const envelope = await parts.openerOf(set.volumes.get(numbers[index]!)!)
+        yield { number: numbers[index]!, open: () => envelope.open('volume', source) }
+      } finally {
+        file.remove()
+      }
+    }
+  } finally {
+    // A file that is still on its way is removed with the spool when it cannot be had.
+    await ahead?.then((file) => file.remove()).catch(() => undefined)
+  }
+}
+
+async function fetchVolume(
+  set: BackupSet,
+  manifest: Manifest,
+  number: number,
+  parts: VolumeReaderParts,
+): Promise<SpoolFile> {
+  const object = set.volumes.get(number)
+  if (object === undefined) {
+    throw new RepositoryError('missing-volume', `Cannot read volume ${number} of the set: it is not on the storage`)
+  }
+  const wanted = sha1Of(manifest.volumes.get(number), object)
+  for (let attempt = 1; ; attempt++) {
+    const file = await fetchObject(object, parts)
+    if (file.sha1 === wanted) return file
+    const found = file.sha1
+    file.remove()
+    if (attempt >= parts.tries) {
+      throw new RepositoryError(
+        'hash-mismatch',
+        `Cannot read "${object.key}": its SHA-1 is ${found}, but the manifest says ${wanted}`,
+      )
+    }
+    parts.onEvent({ type: 'hash-retry', key: object.key, attempt })
+  }
+}
+
+function sha1Of(volume: ManifestVolume | undefined, object: StoredObject): string {
+  const hash = volume?.hashes.find((one) => one.name.toUpperCase() === 'SHA1')
+  if (hash === undefined) {
+    throw new RepositoryError('unreadable', `Cannot check "${object.key}": the manifest has no SHA-1 of it`)
+  }
+  return hash.hex.toLowerCase()
+}
+
+/** The stored object as it is, in the spool. */
+export async function fetchObject(
+  object: StoredObject,
+  parts: Pick<VolumeReaderParts, 'storage' | 'spool' | 'signal' | 'onEvent'>,
+): Promise<SpoolFile> {
+  parts.onEvent({ type: 'get', key: object.key, bytes: object.size })
+  const file = parts.spool.create()
+  try {
+    await file.writeAll(parts.storage.get(object.key, { signal: parts.signal }))
+    return file
+  } catch (error) {
+    file.remove()
+    throw error
+  }
+}

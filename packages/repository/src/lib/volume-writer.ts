@@ -1,0 +1,135 @@
+import type { ByteStream, RawPath } from '@coalmine/bytes'
+import type { Envelope, ManifestVolume } from '@coalmine/volume-format'
+import { volumeEnd } from '@coalmine/volume-format'
+import type { Spool, SpoolFile } from './spool.ts'
+
+/** One member of a volume, encoded. A volume may be cut before each member, nowhere else. */
+export interface Member {
+  readonly bytes: Uint8Array
+  readonly path: RawPath
+  /** Number of the chunk (1…) for the chunks of a file but the last; absent for everything else. */
+  readonly block?: number
+}
+
+/** A volume as it lies in the spool, ready to be put. */
+export interface SpooledVolume {
+  readonly file: SpoolFile
+  readonly manifest: ManifestVolume
+}
+
+export interface VolumeWriterOptions {
+  readonly envelope: Envelope
+  readonly spool: Spool
+  /** Size of the stored object at which a volume is cut, in bytes. A volume holds at least one member. */
+  readonly volumeBytes: number
+  /** Whether volumes end as the real program ends its encrypted ones. */
+  readonly encrypted: boolean
+}
+
+// What is gathered before it goes on its way into the envelope.
+const pieceBytes = 262_144
+
+/**
+ * Cuts a stream of members into sealed volumes.
+ *
+ * The cut depends on bytes alone, never on timing: everything pulls, so when a piece is asked for, exactly the same
+ * output has been seen in every run. What the envelope may hold back counts as if it did not shrink.
+ */
+export class VolumeWriter {
+  readonly #members: AsyncIterator<readonly Member[]>
+  readonly #options: VolumeWriterOptions
+  #batch: readonly Member[] = []
+  #at = 0
+  #number = 0
+
+  constructor(members: AsyncIterable<readonly Member[]>, options: VolumeWriterOptions) {
+    this.#members = members[Symbol.asyncIterator]()
+    this.#options = options
+  }
+
+  /** Seals the next volume into the spool; `undefined` when all members are written. */
+  async next(): Promise<SpooledVolume | undefined> {
+    if (!(await this.#fill())) return undefined
+    const { envelope, spool } = this.#options
+    const file = spool.create()
+    const volume = new OpenVolume(++this.#number)
+    try {
+      await file.writeAll(envelope.seal('volume', this.#plain(volume, file)))
+    } catch (error) {
+      file.remove()
+      throw error
+    }
+    return { file, manifest: volume.manifest(file.sha1) }
+  }
+
+  async close(): Promise<void> {
+    await this.#members.return?.()
+  }
+
+  async #fill(): Promise<boolean> {
+    while (this.#at === this.#batch.length) {
+      const next = await this.#members.next()
+      if (next.done === true) return false
+      this.#batch = next.value
+      this.#at = 0
+    }
+    return true
+  }
+
+  async *#plain(volume: OpenVolume, file: SpoolFile): ByteStream {
+    const { envelope, volumeBytes, encrypted } = this.#options
+    const lagBytes = envelope.lagBytes ?? 0
+    let handedOn = 0
+    let room = 0
+    const measure = () => (room = volumeBytes - file.bytes - Math.min(handedOn, lagBytes))
+    measure()
+    let pieces: Uint8Array[] = []
+    let held = 0
+    while (await this.#fill()) {
+      const member = this.#batch[this.#at]!
+      if (volume.started && held + member.bytes.length > room) break
+      this.#at += 1
+      volume.add(member)
+      pieces.push(member.bytes)
+      held += member.bytes.length
+      if (held < pieceBytes) continue
+      yield Buffer.concat(pieces, held)
+      handedOn += held
+      pieces = []
+      held = 0
+      measure()
+    }
+    const end = volumeEnd(handedOn + held, { encrypted })
+    if (held + end.length > 0) yield Buffer.concat([...pieces, end], held + end.length)
+  }
+}
+
+/** The range of entries that a volume holds, as its manifest names it. */
+class OpenVolume {
+  readonly #number: number
+  #first: Member | undefined
+  #last: Member | undefined
+
+  constructor(number: number) {
+    this.#number = number
+  }
+
+  get started(): boolean {
+    return this.#first !== undefined
+  }
+
+  add(member: Member): void {
+    this.#first ??= member
+    this.#last = member
+  }
+
+  manifest(sha1: string): ManifestVolume {
+    const [first, last] = [this.#first!, this.#last!]
+    return {
+      number: this.#number,
+      start: { path: first.path, block: first.block },
+      end: { path: last.path, block: last.block },
+      hashes: [{ name: 'SHA1', hex: sha1 }],
+    }
+  }
+}

@@ -1,0 +1,10 @@
+import type { EntryKind } from '@coalmine/filetree'
+import type { RawPath } from '@coalmine/bytes'
+
+/** What a restore tells while it works. Called and forgotten; a listener must not throw. */
+export type RestoreEvent =
+  | { readonly type: 'entry'; readonly path: RawPath; readonly kind: EntryKind }
+  | { readonly type: 'volume'; readonly number: number; readonly done: number; readonly total: number }
+  | { readonly type: 'progress'; readonly bytes: number }
+  /** The beginning of a file is missing in the volumes; it is left out and counted. */
+  | { readonly type: 'incomplete'; readonly path: RawPath; readonly message: string }

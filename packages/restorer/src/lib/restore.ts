@@ -1,0 +1,160 @@
+import { comparePaths, concat, displayPath, isBelow, type RawPath } from '@coalmine/bytes'
+import type { FileSink, TreeWriter, WriteEntry } from '@coalmine/filetree'
+import type { Repository } from '@coalmine/repository'
+import {
+  type BackupSet,
+  type DiffTarEntry,
+  DiffTarDecoder,
+  type DiffTarPart,
+  type EntryMeta,
+} from '@coalmine/volume-format'
+import { RestoreError } from './errors.ts'
+import type { RestoreEvent } from './events.ts'
+import { volumesFor } from './plan.ts'
+
+export interface RestoreOptions {
+  readonly repository: Repository
+  /** The sets to restore from, the full one first. */
+  readonly sets: readonly BackupSet[]
+  /** What to restore, relative to the root of the backup; everything by default. It becomes the target itself. */
+  readonly path?: RawPath
+  readonly writer: TreeWriter
+  readonly signal?: AbortSignal
+  readonly onEvent?: (event: RestoreEvent) => void
+}
+
+export interface RestoreSummary {
+  readonly entries: number
+  /** Content bytes written. */
+  readonly bytes: number
+  /** Files left out because part of them is missing. */
+  readonly incomplete: number
+}
+
+// Up to here a file's content is gathered and written at once.
+const wholeFileBytes = 1 << 20
+
+/**
+ * Writes the state that the sets describe into the writer's target.
+ *
+ * Each volume's hash is checked before a byte of it is decoded; volumes are fetched one ahead. Only volumes whose range
+ * touches the path are fetched, and reading ends behind it.
+ *
+ * @throws RestoreError `path-not-found` when the backup holds nothing at the path.
+ */
+export async function restore(options: RestoreOptions): Promise<RestoreSummary> {
+  const { repository, sets, path = '' as RawPath, writer, signal, onEvent = () => undefined } = options
+  const [set, ...increments] = sets
+  if (set === undefined || set.times.type !== 'full')
+    throw new RangeError('Cannot restore: the first set is no full backup')
+  if (increments.length > 0) {
+    throw new RestoreError(
+      'unsupported',
+      `Cannot restore the state of an incremental set yet: only the ${sets.length - 1 === 1 ? 'full set' : 'full set'} before it can be restored`,
+    )
+  }
+  const manifest = await repository.manifest(set)
+  const numbers = volumesFor(manifest, path)
+  const run = new Restore(path, writer, onEvent)
+  const decoder = new DiffTarDecoder()
+  let done = 0
+  volumes: for await (const volume of repository.volumes(set, manifest, numbers)) {
+    decoder.beginVolume()
+    for await (const chunk of volume.open()) {
+      signal?.throwIfAborted()
+      run.apply(decoder.push(chunk))
+      if (run.isPast) break volumes
+    }
+    run.apply(decoder.endVolume())
+    onEvent({ type: 'volume', number: volume.number, done: ++done, total: numbers.length })
+  }
+  if (!run.isPast) run.apply(decoder.finish())
+  if (run.entries === 0) {
+    throw new RestoreError('path-not-found', `Cannot restore "${displayPath(path)}": it is not in the backup`)
+  }
+  writer.finish()
+  return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete }
+}
+
+/** Applies the parts of a set's volumes, in order, to the writer. */
+class Restore {
+  entries = 0
+  bytes = 0
+  incomplete = 0
+  /** Everything at and below the path has been seen. */
+  isPast = false
+  readonly #path: RawPath
+  readonly #writer: TreeWriter
+  readonly #onEvent: (event: RestoreEvent) => void
+  #file: { entry: WriteEntry; sink: FileSink | undefined; pieces: Uint8Array[]; held: number } | undefined
+
+  constructor(path: RawPath, writer: TreeWriter, onEvent: (event: RestoreEvent) => void) {
+    this.#path = path
+    this.#writer = writer
+    this.#onEvent = onEvent
+  }
+
+  apply(parts: readonly DiffTarPart[]): void {
+    for (const part of parts) {
+      if (part.type === 'entry') this.#begin(part.entry)
+      else if (part.type === 'data') this.#data(part.bytes)
+      else this.#end()
+      if (this.isPast) return
+    }
+  }
+
+  #begin(entry: DiffTarEntry): void {
+    if (!isBelow(entry.path, this.#path)) {
+      this.isPast = comparePaths(entry.path, this.#path) > 0
+      return
+    }
+    if (entry.action !== 'snapshot' || entry.meta === undefined) {
+      throw new RestoreError('damaged', `Cannot restore "${displayPath(entry.path)}": a full set holds a change of it`)
+    }
+    if ((entry.firstBlock ?? 1) !== 1) {
+      this.incomplete += 1
+      const message = `its first ${entry.firstBlock! - 1} blocks are missing`
+      this.#onEvent({ type: 'incomplete', path: entry.path, message })
+      return
+    }
+    this.entries += 1
+    const meta = this.#relative(entry.meta)
+    this.#onEvent({ type: 'entry', path: entry.path, kind: meta.kind })
+    if (meta.kind === 'file') this.#file = { entry: meta, sink: undefined, pieces: [], held: 0 }
+    else if (meta.kind === 'directory') this.#writer.directory(meta)
+    else if (meta.kind === 'symlink') this.#writer.symlink(meta)
+    else if (meta.kind === 'fifo') this.#writer.fifo(meta)
+    else this.#writer.device(meta)
+  }
+
+  #data(bytes: Uint8Array): void {
+    const file = this.#file
+    if (file === undefined) return
+    this.bytes += bytes.length
+    if (file.sink === undefined && file.held + bytes.length <= wholeFileBytes) {
+      file.pieces.push(bytes)
+      file.held += bytes.length
+      return
+    }
+    if (file.sink === undefined) {
+      file.sink = this.#writer.openFile(file.entry)
+      for (const piece of file.pieces) file.sink.write(piece)
+      file.pieces = []
+    }
+    file.sink.write(bytes)
+  }
+
+  #end(): void {
+    const file = this.#file
+    if (file === undefined) return
+    this.#file = undefined
+    if (file.sink === undefined) this.#writer.file(file.entry, concat(file.pieces))
+    else file.sink.commit()
+    this.#onEvent({ type: 'progress', bytes: this.bytes })
+  }
+
+  #relative(meta: EntryMeta): WriteEntry {
+    const path = this.#path === '' ? meta.path : meta.path.slice(this.#path.length + 1)
+    return { ...meta, path: path as RawPath }
+  }
+}
