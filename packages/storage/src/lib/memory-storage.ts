@@ -112,7 +112,9 @@ class MemoryStorage implements Storage {
 
   async *list(options: ListOptions = {}): AsyncIterable<ObjectInfo> {
     this.#begin('list', undefined, options.signal)
-    for (const key of [...this.#objects.keys()]) {
+    // A copy: a key that is deleted and put again moves to the end of the map, where it would come a second time.
+    const keys = Array.from(this.#objects.keys())
+    for (const key of keys) {
       options.signal?.throwIfAborted()
       const info = this.#infoOf(key)
       if (info !== undefined) yield info

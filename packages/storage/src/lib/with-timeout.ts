@@ -33,7 +33,7 @@ export function withTimeout(options: TimeoutOptions): StorageLayer {
       const watch = new StallWatch(operation, key, signal, options)
       try {
         watch.resume()
-        return await untilAborted(run(watch), watch.signal)
+        return await untilAborted(run(watch), watch.stalled)
       } finally {
         watch.stop()
       }
@@ -72,6 +72,7 @@ export function withTimeout(options: TimeoutOptions): StorageLayer {
 /** Counts the time in which nothing moves, with one timer per call however many chunks there are. */
 class StallWatch {
   readonly #controller = new AbortController()
+  readonly #stalled = new AbortController()
   readonly #finished = new AbortController()
   readonly #outer: AbortSignal | undefined
   readonly #stallMs: number
@@ -97,9 +98,14 @@ class StallWatch {
     outer?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  /** Aborted by the caller, or because nothing moved. */
+  /** For the inner call: aborted by the caller, or because nothing moved. */
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /** Aborted because nothing moved. Only then is the inner call left behind; after the caller's abort it may clean up. */
+  get stalled(): AbortSignal {
+    return this.#stalled.signal
   }
 
   moved(): void {
@@ -128,18 +134,23 @@ class StallWatch {
     while (this.#pauses === 0 && !this.#finished.signal.aborted) {
       const leftMs = this.#stallMs - (this.#clock() - this.#lastMs)
       if (leftMs <= 0) {
-        this.#controller.abort(this.#error())
+        this.#giveUp(this.#error())
         break
       }
       try {
         await this.#sleep(leftMs, this.#finished.signal)
       } catch (error) {
         // The call is over and woke us.
-        if (!this.#finished.signal.aborted) this.#controller.abort(error)
+        if (!this.#finished.signal.aborted) this.#giveUp(error)
         break
       }
     }
     this.#watching = false
+  }
+
+  #giveUp(error: unknown): void {
+    this.#controller.abort(error)
+    this.#stalled.abort(error)
   }
 
   #error(): StorageError {
@@ -197,7 +208,7 @@ async function* watchedStream<T>(
   try {
     for (;;) {
       watch.resume()
-      const next = await untilAborted(iterator.next(), watch.signal).finally(() => watch.pause())
+      const next = await untilAborted(iterator.next(), watch.stalled).finally(() => watch.pause())
       if (next.done === true) {
         over = true
         return
@@ -208,8 +219,8 @@ async function* watchedStream<T>(
     watch.stop()
     if (!over) {
       const returned = iterator.return?.()
-      // Aborted: the pull that hangs keeps the iterator from returning, and its error is told already.
-      if (watch.signal.aborted) returned?.catch(() => undefined)
+      // The pull that hangs keeps the iterator from returning, and its error is told already.
+      if (watch.stalled.aborted) returned?.catch(() => undefined)
       else await returned
     }
   }

@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest'
+
+it('@coalmine/storage has this surface', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'StorageError',
+    'bodyBytes',
+    'closedError',
+    'createMemoryStorage',
+    'createRegistry',
+    'displayUrl',
+    'existsError',
+    'invalidKeyError',
+    'keyProblem',
+    'layered',
+    'notFoundError',
+    'parseStorageUrl',
+    'passThrough',
+    'quoteKey',
+    'requireKey',
+    'requireRange',
+    'requireSize',
+    'sourceBytes',
+    'temporaryPrefix',
+    'untilAborted',
+    'withConcurrency',
+    'withEvents',
+    'withRetry',
+    'withThrottle',
+    'withTimeout',
+  ])
+})
