@@ -29,7 +29,7 @@ export function formatStatistics(statistics: BackupStatistics, frame: Statistics
     ['Errors', String(statistics.errors)],
   ]
   const lines = rows.map(([name, value]) => `${name} ${value}`)
-  return ['--------------[ Backup Statistics ]--------------', ...lines, `${'-'.repeat(49)}`, ''].join('\n')
+  return ['--------------[ Backup Statistics ]--------------', ...lines, '-'.repeat(49), ''].join('\n')
 }
 
 function timeText(ms: number): string {

@@ -140,7 +140,7 @@ class FullBackup {
     }
     signal?.throwIfAborted()
     if (file.failure !== undefined) {
-      const message = file.failure instanceof Error ? file.failure.message : String(file.failure)
+      const message = file.failure instanceof Error ? file.failure.message : 'unknown error'
       this.statistics.errors += 1
       this.#onEvent({ type: 'unreadable', path: entry.path, message, cut: begun })
     }

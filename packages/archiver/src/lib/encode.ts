@@ -124,15 +124,6 @@ function member(meta: EntryMeta, data: Uint8Array, block: number, last: boolean)
   return last ? { bytes, path: meta.path } : { bytes, path: meta.path, block }
 }
 
-/** The stream up to where it fails; the failure is told, not thrown: what was read is stored. */
-async function* endOnFailure(stream: ByteStream, onFailure: (message: string) => void): ByteStream {
-  try {
-    yield* stream
-  } catch (error) {
-    onFailure(error instanceof Error ? error.message : String(error))
-  }
-}
-
 function blockBytesFor(sizeBytes: number, options: SignatureOptions): number {
   return blockLengthFor(sizeBytes, { rule: options.rule, maxBytes: options.maxBlockBytes })
 }
