@@ -1,9 +1,4 @@
-import {
-  chainOf,
-  type BackupChain,
-  type Collection,
-  type SignatureChain,
-} from './chains.ts'
+import { chainOf, type BackupChain, type Collection, type SignatureChain } from './chains.ts'
 import type { BackupSet, SignatureSet } from './sets.ts'
 
 /** What the next increment builds on. */

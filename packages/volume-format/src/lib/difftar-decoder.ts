@@ -69,8 +69,7 @@ export class DiffTarDecoder {
   /** Says that the volume ends here. @throws FormatError when it ends inside a member. */
   endVolume(): DiffTarPart[] {
     const parts = this.#run((tar) => tar.finish())
-    // What the last push could not throw beside its parts comes to light here.
-    if (this.#failure === undefined) this.#tar = undefined
+    this.#tar = undefined
     return parts
   }
 
@@ -98,7 +97,7 @@ export class DiffTarDecoder {
 
   #take(part: TarPart, parts: DiffTarPart[]): void {
     if (part.type === 'data') {
-      if (this.#inFile) parts.push(part as DiffTarPart)
+      if (this.#inFile) parts.push(part)
     } else if (part.type === 'end') {
       if (!this.#inChunk) parts.push(entryEnd)
     } else if (part.header.name.startsWith('multivol_')) {

@@ -68,7 +68,9 @@ export function encodeSigTarMember(member: SigTarMember): Uint8Array {
   }
   const { path, kind } = member.meta
   if (kind === 'file') {
-    throw new RangeError(`Cannot put the file "${shown(path)}" among the signatures without one: nothing could build on it`)
+    throw new RangeError(
+      `Cannot put the file "${shown(path)}" among the signatures without one: nothing could build on it`,
+    )
   }
   const slash = kind === 'directory' && path !== '' ? '/' : ''
   return encodeTarHeader(headerOf(member.meta, `snapshot/${path}${slash}`, 0))

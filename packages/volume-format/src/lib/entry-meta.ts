@@ -50,7 +50,9 @@ export function headerOf(meta: EntryMeta, name: string, size: number): Omit<TarH
   checkPath(path)
   if (!(Number.isSafeInteger(mtimeSeconds) && mtimeSeconds >= 0)) {
     // One negative time in a volume makes every restore by duplicity fail.
-    throw new RangeError(`Cannot archive "${shown(path)}" with the time ${mtimeSeconds}: it is no whole second since 1970`)
+    throw new RangeError(
+      `Cannot archive "${shown(path)}" with the time ${mtimeSeconds}: it is no whole second since 1970`,
+    )
   }
   if ((kind === 'symlink') !== (linkTarget !== '')) {
     throw new RangeError(`Cannot archive the ${kind} "${shown(path)}" with the link target "${shown(linkTarget)}"`)

@@ -1,4 +1,4 @@
-import { concat } from '@coalmine/bytes'
+import { concat, type RawPath } from '@coalmine/bytes'
 import type { Manifest, ManifestPlace, ManifestVolume } from './manifest.ts'
 import { quote } from './quoting.ts'
 
@@ -27,7 +27,7 @@ export function* manifestPieces(manifest: Manifest): Iterable<Uint8Array> {
   if (files !== undefined) {
     lines.push(`Filelist ${files.length}`)
     for (const { action, path } of files) {
-      lines.push(`    ${action.padEnd(7)}  ${quote(path)}`)
+      lines.push(`    ${action.padEnd(7)}  ${pathText(path)}`)
       if (lines.length >= linesPerPiece) yield bytesOf(lines.splice(0))
     }
   }
@@ -50,7 +50,11 @@ function volumeLines(number: number, volume: ManifestVolume): string {
 }
 
 function place({ path, block }: ManifestPlace): string {
-  return `${path === '' ? '.' : quote(path)} ${block === undefined ? ' ' : count(block)}`
+  return `${pathText(path)} ${block === undefined ? ' ' : count(block)}`
+}
+
+function pathText(path: RawPath): string {
+  return path === '' ? '.' : quote(path)
 }
 
 function count(number: number): number {

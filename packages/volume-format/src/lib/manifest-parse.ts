@@ -26,7 +26,7 @@ export function parseManifest(bytes: Uint8Array, options: ParseManifestOptions =
   }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const reader = new ManifestReader(files)
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const feed = text.indexOf(10, at)
     const end = feed < 0 ? text.length : feed
     if (reader.wants(text[at]!)) {

@@ -1,8 +1,7 @@
 import { formatTime, parseTimestamp } from './times.ts'
 
 /** When a set was made; for an increment also the time of the set that it builds on. Epoch seconds. */
-export type SetTimes =
-  { type: 'full'; timeSeconds: number } | { type: 'inc'; startSeconds: number; endSeconds: number }
+export type SetTimes = { type: 'full'; timeSeconds: number } | { type: 'inc'; startSeconds: number; endSeconds: number }
 
 /** What the name of an object says. */
 export interface ParsedName {
@@ -44,7 +43,7 @@ interface Form {
 }
 
 // A name is settled by its first `.to.`: were the rest missing after it, it would be missing after the next one too.
-// So no pattern costs more than the length of the name.
+// So no pattern costs more than the length of the name. A line feed may end a name: Python's `$` passes over one.
 const T = '(?<time>[^\\n]*?)'
 const SE = '(?<start>(?:(?!\\.to\\.)[^\\n])*)\\.to\\.(?<end>[^\\n]*?)'
 const t = '(?<time>[0-9a-z]+)'
@@ -74,7 +73,7 @@ const forms: readonly Form[] = [
 ]
 
 function form(family: number, object: Form['object'], prefix: ObjectPrefix, short: boolean, fixed: string): Form {
-  return { object, prefix, short, family, pattern: new RegExp(`^${fixed}(?:$|\\.)`) }
+  return { object, prefix, short, family, pattern: new RegExp(`^${fixed}(?:\\n?$|\\.)`) }
 }
 
 const maxNameLength = 4096

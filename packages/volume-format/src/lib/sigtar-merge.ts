@@ -25,12 +25,12 @@ export async function* mergeSigTars(
   const iterators = readers.map((reader) => reader[Symbol.asyncIterator]())
   try {
     const heap: Head[] = []
-    for (const [age, iterator] of iterators.entries()) {
-      const batch = await nextBatch(iterator)
-      if (batch !== undefined) push(heap, { entry: batch[0]!, batch, at: 0, age, iterator })
+    const batches = await Promise.all(iterators.map(nextBatch))
+    for (const [age, batch] of batches.entries()) {
+      if (batch !== undefined) push(heap, { entry: batch[0]!, batch, at: 0, age, iterator: iterators[age]! })
     }
     let merged: SigTarEntry[] = []
-    for (let last: SigTarEntry | undefined; heap.length > 0; ) {
+    for (let last: SigTarEntry | undefined; heap.length > 0;) {
       const head = heap[0]!
       const entry = head.entry
       // The newest comes first; older entries of the same path have had their day.
@@ -62,7 +62,7 @@ export async function* mergeSigTars(
     }
     if (merged.length > 0) yield merged
   } finally {
-    for (const iterator of iterators) await iterator.return?.()
+    await Promise.all(iterators.map(async (iterator) => iterator.return?.()))
   }
 }
 

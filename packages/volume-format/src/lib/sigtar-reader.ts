@@ -37,7 +37,7 @@ export async function* readSigTar(
   for await (const chunk of stream) {
     const entries = decoder.push(chunk)
     if (entries.length > 0) yield entries
-    if (decoder.ended) return
+    // On to the end of the stream, even after that of the archive: there its integrity comes to light.
   }
   const entries = decoder.finish()
   if (entries.length > 0) yield entries
@@ -58,11 +58,6 @@ export class SigTarDecoder {
   constructor(options: ReadSigTarOptions = {}) {
     const { signatures = true, maxSignatureBytes = 64 * 2 ** 20 } = options
     this.#keepBytes = signatures ? maxSignatureBytes : -1
-  }
-
-  /** Whether the end of the archive has been seen, and no error waits. */
-  get ended(): boolean {
-    return this.#tar.ended && this.#failure === undefined
   }
 
   push(chunk: Uint8Array): SigTarEntry[] {

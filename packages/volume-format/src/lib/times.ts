@@ -19,7 +19,8 @@ export interface TimestampOptions extends TimeZoneOptions {
 }
 
 const compact = /^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z$/
-const long = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2})(.)([0-9]{2})(.)([0-9]{2})(?:Z|([+-][0-9]{2})(.)([0-9]{2}))?$/s
+const long =
+  /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2})(.)([0-9]{2})(.)([0-9]{2})(?:Z|([+-][0-9]{2})(.)([0-9]{2}))?$/s
 
 /**
  * A moment as names carry it: `20231114T221320Z`.
@@ -73,7 +74,14 @@ function offsetOf(signedHours: string, minutes: number, offsets: 'w3c' | 'duplic
 }
 
 function fieldsOf(...digits: [string, string, string, string, string, string]) {
-  const [year, month, day, hour, minute, second] = digits.map(Number) as [number, number, number, number, number, number]
+  const [year, month, day, hour, minute, second] = digits.map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const valid =
     year > 1900 &&
     year < 2100 &&
