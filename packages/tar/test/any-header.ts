@@ -36,14 +36,17 @@ const pathChar = fc.oneof(
 
 /** Names around every limit of the formats, of plain, UTF-8 and broken bytes. */
 export const anyName: fc.Arbitrary<RawPath> = fc.oneof(
-  fc.string({ unit: pathChar, maxLength: 40 }),
-  fc.string({ unit: pathChar, minLength: 90, maxLength: 110 }),
-  fc
-    .tuple(
-      fc.constantFrom(99, 100, 101, 154, 155, 156, 255, 256, 257, 511, 512, 513, 1023, 1024),
-      fc.constantFrom('a', '\u00ff', 'n/'),
-    )
-    .map(([length, unit]) => unit.repeat(length).slice(0, length)),
+  { weight: 4, arbitrary: fc.string({ unit: pathChar, maxLength: 40 }) },
+  { weight: 2, arbitrary: fc.string({ unit: pathChar, minLength: 90, maxLength: 110 }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom(99, 100, 101, 154, 155, 156, 255, 256, 257, 511, 512, 513, 1023, 1024),
+        fc.constantFrom('a', '\u00ff', 'n/'),
+      )
+      .map(([length, unit]) => unit.repeat(length).slice(0, length)),
+  },
 ) as fc.Arbitrary<RawPath>
 
 const anyOwner = fc.oneof(

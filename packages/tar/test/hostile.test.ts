@@ -204,7 +204,7 @@ describe('TarDecoder fed in any pieces', () => {
         }
         if (error === undefined) expect(members.every(({ complete }) => complete)).toBe(true)
       }),
-      { numRuns: 1500 },
+      { numRuns: 1000 },
     )
   })
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { choppings } from '@coalmine/fixtures'
 import { expect } from 'vitest'
 import { TarDecoder, TarError, type TarHeader, type TarLimits } from '../src/index.ts'
@@ -62,6 +63,10 @@ export function outcomeOf(chunks: Iterable<Uint8Array>, limits?: TarLimits): Out
 export function outcome(archive: Uint8Array, limits?: TarLimits): Outcome {
   const [whole, ...others] = choppings(archive)
   const expected = outcomeOf(whole!.chunks(), limits)
-  for (const way of others) expect(outcomeOf(way.chunks(), limits), way.name).toEqual(expected)
+  for (const way of others) {
+    const other = outcomeOf(way.chunks(), limits)
+    // The cheap comparison first: there are many, and few differ.
+    if (!isDeepStrictEqual(other, expected)) expect(other, way.name).toEqual(expected)
+  }
   return expected
 }
