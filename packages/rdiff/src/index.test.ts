@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest'
+
+it('the package exports what its README describes, and nothing else', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'RdiffError',
+    'SignatureEncoder',
+    'blockLengthFor',
+    'patch',
+    'readSignature',
+    'signature',
+  ])
+})
