@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// npm run bench: against duplicity and restic in one run, into docs/benchmarks.md. BENCH_ROUNDS=1 for a quick look.
+import { spawnSync } from 'node:child_process'
+import { build, install } from './bootstrap.mjs'
+
+install()
+build('build:wasm', 'build')
+for (const [program, name] of [
+  ['duplicity', 'duplicity'],
+  ['restic', 'restic'],
+  ['python3', 'python3'],
+]) {
+  if (spawnSync('which', [program], { stdio: 'ignore' }).status === 0) continue
+  if (process.getuid?.() !== 0) {
+    console.error(`Cannot compare: ${name} is not installed, and only root may install it`)
+    process.exit(1)
+  }
+  spawnSync('apt-get', ['install', '--yes', '--no-install-recommends', name], { stdio: ['ignore', 2, 2] })
+}
+await import('../tooling/vitest/strip-types.mjs')
+await import('../tooling/bench/src/bench.ts')
