@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import * as fc from 'fast-check'
 import type { ByteStream } from '../src/index.ts'
 
@@ -36,7 +36,14 @@ export function noise(length: number, seed = 1): Buffer {
 
 /** A program file of this machine: machine code, tables and strings. */
 export function programBytes(length: number): Buffer {
-  return readFileSync(process.execPath).subarray(0, length)
+  const bytes = Buffer.alloc(length)
+  const file = openSync(process.execPath, 'r')
+  try {
+    readSync(file, bytes, 0, length, 0)
+  } finally {
+    closeSync(file)
+  }
+  return bytes
 }
 
 /** English-like text that a compressor cannot just fold into one match. */

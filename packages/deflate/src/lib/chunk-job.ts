@@ -1,5 +1,5 @@
 import { constants, createDeflateRaw } from 'node:zlib'
-import { plainView } from './stream.ts'
+import { plainBytes } from './stream.ts'
 import { encodeStoredBlocks, storedLength } from './stored-blocks.ts'
 
 const SAMPLE_BYTES = 16_384
@@ -43,7 +43,7 @@ function deflateBlocks(chunk: Uint8Array, before: Uint8Array, level: number): Pr
     engine.write(chunk, () => {
       collect()
       engine.destroy()
-      resolve(plainView(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)))
+      resolve(plainBytes(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)))
     })
   })
 }

@@ -37,7 +37,7 @@ async function atMember(input: Input): Promise<boolean> {
   const first = await input.byte()
   if (first < 0) return false
   const second = first === 0x1f ? await input.byte() : -1
-  input.unread(second < 0 ? Uint8Array.of(first) : Uint8Array.of(first, second))
+  input.unread([second < 0 ? Uint8Array.of(first) : Uint8Array.of(first, second)])
   return second === 0x8b
 }
 

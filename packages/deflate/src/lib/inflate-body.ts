@@ -1,7 +1,7 @@
 import type { Inflate, InflateRaw } from 'node:zlib'
 import { InflateError } from './inflate-error.ts'
 import type { Input } from './input.ts'
-import { type ByteStream, plainView } from './stream.ts'
+import { type ByteStream, plainBytes } from './stream.ts'
 
 /** The size of an engine's output buffer: larger ones cost memory traffic, smaller ones trips to the pool. */
 export const ENGINE_OPTIONS = { chunkSize: 262_144 }
@@ -67,7 +67,8 @@ export async function* inflateBody(input: Input, engine: Inflate | InflateRaw, f
       }
     }
     dropUsed()
-    if (given.length > 0) input.unread(Buffer.concat(given).subarray(engine.bytesWritten - usedBytes))
+    const [partly, ...untouched] = given
+    if (partly !== undefined) input.unread([partly.subarray(engine.bytesWritten - usedBytes), ...untouched])
   } finally {
     engine.destroy()
   }
@@ -98,13 +99,13 @@ export async function* joinNeighbours(pieces: ByteStream): ByteStream {
     } else if (held.buffer === piece.buffer && held.byteOffset + held.length === piece.byteOffset) {
       held = new Uint8Array(held.buffer, held.byteOffset, held.length + piece.length)
     } else {
-      yield plainView(held)
+      yield plainBytes(held)
       held = piece
     }
     if (held.length >= JOIN_BYTES) {
-      yield plainView(held)
+      yield plainBytes(held)
       held = undefined
     }
   }
-  if (held !== undefined) yield plainView(held)
+  if (held !== undefined) yield plainBytes(held)
 }

@@ -11,6 +11,8 @@ export class Input {
   readonly #iterator: AsyncIterator<Uint8Array>
   #chunk: Uint8Array = new Uint8Array(0)
   #at = 0
+  /** What was put back, the next at the end. */
+  readonly #back: Uint8Array[] = []
   #ended = false
   #released = false
 
@@ -30,23 +32,23 @@ export class Input {
   /** The next bytes, 64 KiB or more unless the end comes before; `undefined` at the end. */
   async next(): Promise<Uint8Array | undefined> {
     if (!(await this.#fill())) return undefined
-    const first = this.#rest()
+    const first = this.#take()
     if (first.length >= JOIN_BYTES) return first
     const pieces = [first]
     let length = first.length
     while (length < JOIN_BYTES && (await this.#fill())) {
-      const piece = this.#rest()
+      // No more than needed: what is left of a large chunk is handed on without a copy.
+      const piece = this.#take(JOIN_BYTES - length)
       pieces.push(piece)
       length += piece.length
     }
     return pieces.length === 1 ? first : Buffer.concat(pieces)
   }
 
-  /** Puts bytes that were read back in front of what is left. */
-  unread(bytes: Uint8Array): void {
-    if (bytes.length === 0) return
-    this.#chunk = this.#at === this.#chunk.length ? bytes : Buffer.concat([bytes, this.#chunk.subarray(this.#at)])
-    this.#at = 0
+  /** Puts bytes that were read back in front of what is left, without copying. */
+  unread(pieces: readonly Uint8Array[]): void {
+    if (this.#at < this.#chunk.length) this.#back.push(this.#take())
+    for (let i = pieces.length - 1; i >= 0; i--) this.#back.push(pieces[i]!)
   }
 
   /** All that is left, as a stream that now owns the input: from here on {@link Input.close} does nothing. */
@@ -57,7 +59,7 @@ export class Input {
 
   async *#drain(): ByteStream {
     try {
-      while (await this.#fill()) yield this.#rest()
+      while (await this.#fill()) yield this.#take()
     } finally {
       await this.#stop()
     }
@@ -74,14 +76,21 @@ export class Input {
     await this.#iterator.return?.()
   }
 
-  #rest(): Uint8Array {
-    const rest = this.#at === 0 ? this.#chunk : this.#chunk.subarray(this.#at)
-    this.#at = this.#chunk.length
-    return rest
+  #take(maxBytes = Number.POSITIVE_INFINITY): Uint8Array {
+    const end = Math.min(this.#at + maxBytes, this.#chunk.length)
+    const bytes = this.#chunk.subarray(this.#at, end)
+    this.#at = end
+    return bytes
   }
 
   async #fill(): Promise<boolean> {
     while (this.#at === this.#chunk.length) {
+      const back = this.#back.pop()
+      if (back !== undefined) {
+        this.#chunk = back
+        this.#at = 0
+        continue
+      }
       if (this.#ended) return false
       let next: IteratorResult<Uint8Array>
       try {

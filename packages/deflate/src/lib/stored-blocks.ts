@@ -1,4 +1,4 @@
-import { plainView } from './stream.ts'
+import { plainBytes } from './stream.ts'
 
 /** The most bytes that one stored block of deflate can hold (RFC 1951, 3.2.4). */
 const MAX_STORED_BYTES = 65_535
@@ -24,5 +24,5 @@ export function encodeStoredBlocks(bytes: Uint8Array): Uint8Array {
     blocks.set(part, at + HEADER_BYTES)
     at += HEADER_BYTES + part.length
   }
-  return plainView(blocks)
+  return plainBytes(blocks)
 }

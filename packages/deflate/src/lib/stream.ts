@@ -86,7 +86,11 @@ async function* pullUntilAborted(stream: ByteStream, signal: AbortSignal): ByteS
   }
 }
 
-/** A plain view of the same bytes: a `Buffer` has methods that mean something else, `slice()` for one. */
-export function plainView(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+/**
+ * The same bytes as a plain array: a `Buffer` has methods that mean something else, `slice()` for one. It is a view,
+ * unless that would keep a buffer alive of which it needs less than a quarter.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+  return view.length * 4 < bytes.buffer.byteLength ? view.slice() : view
 }
