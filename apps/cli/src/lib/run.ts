@@ -10,17 +10,17 @@ import { type ParsedArguments, parseArguments } from './parse-arguments.ts'
 import { rememberEnvironment } from './passphrase.ts'
 import { rawArguments } from './raw-arguments.ts'
 import type { Context } from './session.ts'
-import { Settings, verbosityOf } from './settings.ts'
+import { type Compat, Settings, verbosityOf } from './settings.ts'
 import { isUrl } from './source.ts'
 
 /** Runs the command line of this process. Never throws: what goes wrong is said, and is the exit code. */
 export async function runCommandLine(): Promise<number> {
   rememberEnvironment()
-  let parsed: ParsedArguments | undefined
+  const words = rawArguments()
   let log = new Log({ verbosity: 3 })
   const signals = watchSignals((text) => log.notice(text))
   try {
-    parsed = parseArguments(rawArguments())
+    const parsed = parseArguments(words)
     if (parsed.options.has('help')) {
       process.stdout.write(helpText())
       return exitCode.ok
@@ -29,7 +29,7 @@ export async function runCommandLine(): Promise<number> {
       process.stdout.write(`coalmine ${version()}\n`)
       return exitCode.ok
     }
-    const { action, implied } = decide(parsed, (text) => log.notice(text))
+    const { action, implied } = decide(parsed)
     const settings = new Settings(parsed.options, action)
     log = openLog(settings, parsed)
     if (implied)
@@ -39,8 +39,7 @@ export async function runCommandLine(): Promise<number> {
     await dispatch(action, parsed.operands, { settings, log, signal: signals.signal })
     return exitCode.ok
   } catch (error) {
-    const compat = parsed?.options.get('compat') === '0.8' ? '0.8' : '3'
-    const failure = failureOf(signals.signal.aborted ? interruption(signals.name, error) : error, compat)
+    const failure = failureOf(signals.signal.aborted ? interruption(signals.name, error) : error, compatOf(words))
     log.error(failure.text, { code: failure.exitCode, extra: failure.name })
     if (failure.hint !== undefined) log.error(failure.hint, { code: failure.exitCode })
     if (failure.unexpected && error instanceof Error) log.debug(error.stack ?? '')
@@ -49,6 +48,11 @@ export async function runCommandLine(): Promise<number> {
     signals.release()
     log.close()
   }
+}
+
+/** Whose codes a failure has: also when the command line could not be taken apart. */
+function compatOf(words: readonly string[]): Compat {
+  return words.includes('--compat=0.8') || words[words.indexOf('--compat') + 1] === '0.8' ? '0.8' : '3'
 }
 
 function openLog(settings: Settings, parsed: ParsedArguments): Log {
@@ -69,7 +73,7 @@ function openLog(settings: Settings, parsed: ParsedArguments): Log {
 }
 
 /** The action that was said, or that two arguments imply. */
-function decide(parsed: ParsedArguments, _say: (text: string) => void): { action: ActionName; implied: boolean } {
+function decide(parsed: ParsedArguments): { action: ActionName; implied: boolean } {
   const { action, operands } = parsed
   if (action !== undefined) {
     const wanted = actionTable.find((row) => row.name === action)!.arguments

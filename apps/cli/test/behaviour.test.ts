@@ -1,0 +1,290 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { itWith, run } from '@coalmine/fixtures'
+import { describe, expect, it } from 'vitest'
+import { program, said, type World, world } from './coalmine.ts'
+
+async function withSource(files: Record<string, string | Uint8Array> = { a: 'hello\n' }) {
+  const place = await world()
+  const source = join(place.folder, 'source')
+  mkdirSync(source)
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(source, name), content)
+  return { ...place, source }
+}
+
+const noise = (bytes: number): Buffer => {
+  const all = Buffer.alloc(bytes)
+  let state = bytes
+  for (let at = 0; at < bytes; at++) all[at] = (state = Math.imul(state, 1_103_515_245) + 12_345) >>> 23
+  return all
+}
+
+/** Every failure is one sentence on standard error, without a stack trace. */
+function expectSentence(outcome: Awaited<ReturnType<World['run']>>, code: number, sentence: RegExp | string): void {
+  expect(outcome.code, said(outcome)).toBe(code)
+  expect(outcome.err).toMatch(sentence)
+  expect(outcome.err).not.toMatch(/^\s+at /m)
+}
+
+describe('bad input', () => {
+  it('gets one sentence and the right code', async () => {
+    const place = await withSource()
+    const file = join(place.folder, 'file')
+    writeFileSync(file, '')
+    expectSentence(await place.run([]), 23, 'Cannot run: nothing was said to do')
+    expectSentence(
+      await place.run(['full', 'nowhere', place.url]),
+      13,
+      'Cannot back up "nowhere": no such file or folder',
+    )
+    expectSentence(
+      await place.run(['full', place.source, 'nope://x/y']),
+      23,
+      /the scheme "nope" is not known, known are file/,
+    )
+    expectSentence(await place.run(['full', place.source, 'file:///a#b']), 8, 'write "#" in a path as %23')
+    expectSentence(await place.run(['full', place.source, 'file://']), 8, 'it names no folder')
+    expectSentence(await place.run(['full', place.source, place.folder]), 23, 'is no URL as file:///folder')
+    expectSentence(await place.run(['full', place.url, place.url]), 23, 'SOURCE has to be a local path')
+    expectSentence(await place.run([place.source, place.folder]), 23, 'this is no action, nor a folder and a URL')
+    expectSentence(
+      await place.run(['full', place.source]),
+      23,
+      'Cannot run "full" with 1 arguments: it takes SOURCE URL',
+    )
+    expectSentence(await place.run(['restore', place.url, place.target]), 30, 'the storage holds no backup')
+    expectSentence(await place.run(['list-current-files', place.url]), 30, 'the storage holds no backup')
+    expectSentence(
+      await place.run(['full', place.source, place.url, '--volsize', 'big']),
+      23,
+      'it must be a whole number',
+    )
+    expectSentence(await place.run(['full', place.source, place.url, '--volsize', '0']), 23, 'the least is 1')
+    expectSentence(await place.run(['full', place.source, place.url, '--force']), 23, 'it belongs to restore')
+    expect((await place.run(['collection-status', place.url])).code).toBe(0)
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    expectSentence(await place.run(['restore', place.url, place.source]), 11, 'it is not empty; --force')
+    expectSentence(await place.run(['restore', place.url, file]), 11, 'there is a file of that name')
+  })
+
+  it('a wrong passphrase is refused before anything is written', async () => {
+    const place = await withSource()
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    const before = readdirSync(join(place.folder, 'storage'))
+    const wrong = { env: { PASSPHRASE: 'other' } }
+    expectSentence(await place.run(['full', place.source, place.url], wrong), 31, 'passphrase')
+    rmSync(place.archiveRoot, { recursive: true })
+    expectSentence(await place.run(['full', place.source, place.url], wrong), 31, 'passphrase')
+    expectSentence(await place.run(['restore', place.url, place.target], wrong), 31, 'passphrase')
+    expectSentence(await place.run(['list-current-files', place.url], wrong), 31, 'passphrase')
+    expect(readdirSync(join(place.folder, 'storage'))).toEqual(before)
+    expect(existsSync(place.target) && readdirSync(place.target).length > 0).toBe(false)
+    expectSentence(await place.run(['full', place.source, place.url], { env: { PASSPHRASE: '' } }), 23, 'it is empty')
+  })
+
+  it('an implied backup of a chain that is there is refused: an increment is due', async () => {
+    const place = await withSource()
+    expect((await place.run([place.source, place.url])).code).toBe(0)
+    expectSentence(
+      await place.run([place.source, place.url]),
+      33,
+      'incremental one, which is not built yet; say "full"',
+    )
+    expect((await place.run([place.url, place.target])).code).toBe(0)
+    expect(readFileSync(join(place.target, 'a'), 'utf8')).toBe('hello\n')
+  })
+
+  it('a clock at the time of the last set is waited for, one far behind is refused', async () => {
+    const place = await withSource()
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    const future = String(Math.floor(Date.now() / 1000) + 1000)
+    expect((await place.run(['full', place.source, place.url, '--current-time', future])).code).toBe(0)
+    expectSentence(await place.run(['full', place.source, place.url]), 23, /seconds in the future; is the clock/)
+  })
+})
+
+describe('storages and disks that fail', () => {
+  itWith(['root', 'setpriv'], 'a storage that may not be written is code 51', async () => {
+    const place = await withSource()
+    const locked = join(place.folder, 'locked')
+    mkdirSync(locked, { mode: 0o755 })
+    chmodSync(place.folder, 0o777)
+    const { code, stderr } = await run(
+      [
+        'setpriv',
+        '--reuid=65534',
+        '--clear-groups',
+        process.execPath,
+        program,
+        'full',
+        place.source,
+        `file://${locked}/storage`,
+      ],
+      { env: { PATH: process.env['PATH']!, HOME: place.folder, TMPDIR: place.folder, PASSPHRASE: 'x' } },
+    )
+    expect(code, stderr.toString()).toBe(51)
+    expect(stderr.toString()).toMatch(/permission denied|EACCES/i)
+  })
+
+  itWith(
+    ['root'],
+    'a full storage is code 53 and a full temporary folder code 34; nothing is left behind',
+    async () => {
+      const place = await withSource({ a: noise(6_000_000) })
+      const small = join(place.folder, 'small')
+      mkdirSync(small)
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small])
+      try {
+        const options = ['--volsize', '1', '--num-retries', '1']
+        const full = await place.run(['full', place.source, `file://${small}/storage`, ...options])
+        expectSentence(full, 53, /no space/i)
+        expect(readdirSync(join(small, 'storage'))).toEqual([])
+        const temp = await place.run(['full', place.source, place.url, '--tempdir', small, '--volsize', '10'])
+        expectSentence(temp, 34, /no space is left/)
+        expect(readdirSync(small)).toEqual(['storage'])
+        expect(existsSync(join(place.folder, 'storage')) ? readdirSync(join(place.folder, 'storage')) : []).toEqual([])
+        const archive = await place.run(['full', place.source, place.url, '--tempdir', place.folder])
+        expect(archive.code, said(archive)).toBe(0)
+        const restored = await place.run(['restore', place.url, join(small, 'target')])
+        expectSentence(restored, 1, /no space/i)
+      } finally {
+        execFileSync('umount', [small])
+      }
+    },
+  )
+
+  itWith(['root'], '--backend-retry-delay: what fails for now is tried again after the pause', async () => {
+    const place = await withSource({ a: noise(2_500_000) })
+    const small = join(place.folder, 'small')
+    mkdirSync(small)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small])
+    try {
+      writeFileSync(join(small, 'ballast'), noise(2_000_000))
+      const options = ['--backend-retry-delay', '1', '--num-retries', '3']
+      const failed = await place.run(['full', place.source, `file://${small}/storage`, ...options])
+      expect(failed.code, said(failed)).toBe(53)
+    } finally {
+      execFileSync('umount', [small])
+    }
+  })
+})
+
+describe('signals and pipes', () => {
+  it('SIGINT ends cleanly, and the next run goes on as if nothing had been', async () => {
+    const place = await withSource({ a: noise(60_000_000) })
+    const env = {
+      PATH: process.env['PATH']!,
+      HOME: place.folder,
+      XDG_CACHE_HOME: join(place.folder, 'cache'),
+      TMPDIR: place.folder,
+      PASSPHRASE: 'test',
+    }
+    const child = spawn(process.execPath, [program, 'full', place.source, place.url, '--volsize', '2', '-v5'], { env })
+    let out = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString()
+      if (/Processed volume 2/.test(out)) child.kill('SIGINT')
+    })
+    let err = ''
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    const [code] = (await once(child, 'exit')) as [number]
+    expect(code, out + err).toBe(4)
+    expect(err).toBe('Interrupted by SIGINT\n')
+    expect(readdirSync(join(place.folder, 'storage'))).toEqual([])
+    expect(readdirSync(place.folder).filter((name) => name.startsWith('coalmine-'))).toEqual([])
+    const again = await place.run(['full', place.source, place.url])
+    expect(again.code, said(again)).toBe(0)
+  }, 60_000)
+
+  itWith(['sh', 'head'], '`| head` ends a listing quietly', async () => {
+    const files = Object.fromEntries(Array.from({ length: 3000 }, (_, at) => [`file-with-a-long-name-${at}`, '']))
+    const place = await withSource(files)
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    const env = {
+      PATH: process.env['PATH']!,
+      HOME: place.folder,
+      XDG_CACHE_HOME: join(place.folder, 'cache'),
+      PASSPHRASE: 'test',
+    }
+    const script = '"$1" "$2" list-current-files "$3" | head -3; echo'
+    const { code, stdout, stderr } = await run(['sh', '-c', script, 'sh', process.execPath, program, place.url], {
+      env,
+    })
+    expect(code).toBe(0)
+    expect(stderr.toString()).toBe('')
+    expect(stdout.toString().split('\n')).toHaveLength(5)
+  })
+
+  itWith(['sh', 'env'], 'works for cron: no environment, no home, no terminal, standard input closed', async () => {
+    const place = await withSource()
+    const secret = join(place.folder, 'secret')
+    writeFileSync(secret, 'test\n')
+    const base = ['env', '-i', process.execPath, program]
+    const script = 'exec "$@" <&-'
+    const common = ['--passphrase-file', secret, '--archive-dir', join(place.folder, 'archive')]
+    for (const words of [
+      ['full', place.source, place.url],
+      ['restore', place.url, place.target],
+    ]) {
+      const { code, stderr } = await run(['sh', '-c', script, 'sh', ...base, ...words, ...common], { cwd: '/' })
+      expect(stderr.toString()).toBe('')
+      expect(code).toBe(0)
+    }
+    expect(readFileSync(join(place.target, 'a'), 'utf8')).toBe('hello\n')
+    const without = await run(['sh', '-c', script, 'sh', ...base, 'full', place.source, place.url], { cwd: '/' })
+    expect(without.code).toBe(30)
+    expect(without.stderr.toString()).toContain('give it by PASSPHRASE, --passphrase-file or --passphrase-command')
+  })
+
+  itWith(['python3'], 'another program on the same archive dir is code 23 at once', async () => {
+    const place = await withSource()
+    expect((await place.run(['full', place.source, place.url, '--name', 'one'])).code).toBe(0)
+    const lockfile = join(place.archiveRoot, 'one', 'lockfile')
+    const hold =
+      'import fcntl,sys\nf=open(sys.argv[1],"a")\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint(1,flush=True)\nsys.stdin.read()'
+    const holder = spawn('python3', ['-c', hold, lockfile], { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(holder.stdout, 'data')
+    expectSentence(
+      await place.run(['full', place.source, place.url, '--name', 'one']),
+      23,
+      'another backup program is using it',
+    )
+    const reading = await place.run(['restore', place.url, place.target, '--name', 'one'])
+    expect(reading.code, said(reading)).toBe(0)
+    holder.stdin.end()
+    await once(holder, 'exit')
+  })
+})
+
+describe('secrets', () => {
+  it('the passphrase is in no output, no log and no file, at the highest verbosity', async () => {
+    const place = await withSource({ a: noise(3_000_000), b: 'text\n' })
+    const secret = 'Xyzzy-quite-secret-42'
+    const env = { PASSPHRASE: secret }
+    const log = join(place.folder, 'log')
+    const common = ['-v9', '--log-file', log]
+    const outcomes = [
+      await place.run(['full', place.source, place.url, ...common], { env }),
+      await place.run(['list-current-files', place.url, ...common], { env }),
+      await place.run(['restore', place.url, place.target, ...common], { env }),
+      await place.run(['restore', place.url, `${place.target}2`, ...common], { env: { PASSPHRASE: `${secret}!` } }),
+    ]
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0, 31])
+    for (const { out, err } of outcomes) expect(out + err).not.toContain(secret)
+    const { stdout } = await run(['grep', '-rl', secret, place.folder])
+    expect(stdout.toString()).toBe('')
+  })
+
+  it('what is written is for its owner alone', async () => {
+    const place = await withSource()
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    for (const folder of [join(place.folder, 'storage'), place.archiveRoot]) {
+      for (const name of readdirSync(folder, { recursive: true }) as string[]) {
+        expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0)
+      }
+    }
+  })
+})

@@ -1,0 +1,457 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { itWith } from '@coalmine/fixtures'
+import { describe, expect, it } from 'vitest'
+import { optionTable } from '../src/lib/option-table.ts'
+import { said, type World, world } from './coalmine.ts'
+
+/** A small tree: a file, a folder with a file of three blocks of noise, a link. */
+function plant(folder: string): string {
+  const source = join(folder, 'source')
+  mkdirSync(join(source, 'd'), { recursive: true })
+  writeFileSync(join(source, 'a'), 'hello\n')
+  const noise = Buffer.alloc(200_000)
+  let state = 1
+  for (let at = 0; at < noise.length; at++) noise[at] = (state = Math.imul(state, 1_103_515_245) + 12_345) >>> 24
+  writeFileSync(join(source, 'd', 'noise'), noise)
+  writeFileSync(join(source, 'd', 'zeros'), Buffer.alloc(300_000))
+  symlinkSync('a', join(source, 'l'))
+  for (const name of ['a', 'd/noise', 'd/zeros', 'd', '.']) utimesSync(join(source, name), 1_600_000_000, 1_600_000_000)
+  return source
+}
+
+async function planted() {
+  const place = await world()
+  return { ...place, source: plant(place.folder) }
+}
+
+async function backedUp(...options: string[]) {
+  const place = await planted()
+  const outcome = await place.run(['full', place.source, place.url, ...options])
+  expect(outcome.code, said(outcome)).toBe(0)
+  return { ...place, outcome }
+}
+
+const stored = (place: World) => readdirSync(join(place.folder, 'storage')).sort()
+const sizeOf = (place: World, part: string) => {
+  const name = stored(place).find((one) => one.includes(part))!
+  return statSync(join(place.folder, 'storage', name)).size
+}
+
+/** By option: a test in which it changes the outcome. The last test of this file holds them against the table. */
+const tested = new Set<string>()
+function option(names: string | string[], what: string, fn: () => Promise<void>): void {
+  for (const name of [names].flat()) tested.add(name)
+  it(`--${[names].flat().join(', --')}: ${what}`, fn, 60_000)
+}
+
+describe('options of writing', () => {
+  option('no-encryption', 'writes gzip and plain text instead of OpenPGP, and needs no passphrase', async () => {
+    const place = await planted()
+    const outcome = await place.run(['full', place.source, place.url, '--no-encryption'], {
+      env: { PASSPHRASE: undefined },
+    })
+    expect(outcome.code, said(outcome)).toBe(0)
+    expect(stored(place).map((name) => name.replace(/\d{8}T\d{6}Z/, 'T'))).toEqual([
+      'duplicity-full-signatures.T.sigtar.gz',
+      'duplicity-full.T.manifest',
+      'duplicity-full.T.vol1.difftar.gz',
+    ])
+    const encrypted = await backedUp()
+    expect(stored(encrypted).every((name) => name.endsWith('.gpg'))).toBe(true)
+  })
+
+  option('no-compression', 'stores content as it is', async () => {
+    const packed = await backedUp()
+    const loose = await backedUp('--no-compression')
+    expect(sizeOf(packed, 'vol1')).toBeLessThan(250_000)
+    expect(sizeOf(loose, 'vol1')).toBeGreaterThan(500_000)
+    const plain = await backedUp('--no-compression', '--no-encryption')
+    expect(stored(plain).some((name) => name.endsWith('.vol1.difftar'))).toBe(true)
+  })
+
+  option('compression-level', '9 is smaller than 1', async () => {
+    const place = await planted()
+    writeFileSync(join(place.source, 'text'), readFileSync(process.execPath).subarray(0, 1_500_000))
+    const sizes: number[] = []
+    for (const level of ['1', '9']) {
+      const outcome = await place.run(['full', place.source, `${place.url}${level}`, '--compression-level', level])
+      expect(outcome.code, said(outcome)).toBe(0)
+      const folder = join(place.folder, `storage${level}`)
+      sizes.push(
+        statSync(
+          join(
+            folder,
+            readdirSync(folder).find((name) => name.includes('vol1'))!,
+          ),
+        ).size,
+      )
+    }
+    expect(sizes[1]!).toBeLessThan(sizes[0]! * 0.97)
+    expect((await place.run(['full', place.source, place.url, '--compression-level', '10'])).code).toBe(23)
+  })
+
+  option('volsize', 'cuts volumes at so many MiB', async () => {
+    const place = await planted()
+    const noise = readFileSync(join(place.source, 'd', 'noise'))
+    for (let at = 0; at < 12; at++) writeFileSync(join(place.source, `noise${at}`), noise)
+    const outcome = await place.run([
+      'full',
+      place.source,
+      place.url,
+      '--volsize',
+      '1',
+      '--no-encryption',
+      '--no-compression',
+    ])
+    expect(outcome.code, said(outcome)).toBe(0)
+    const volumes = stored(place).filter((name) => name.includes('.vol'))
+    expect(volumes.length).toBe(3)
+    for (const name of volumes)
+      expect(statSync(join(place.folder, 'storage', name)).size).toBeLessThanOrEqual(1_048_576)
+  })
+
+  option('max-blocksize', 'bounds the blocks of signatures', async () => {
+    const place = await planted()
+    writeFileSync(join(place.source, 'large'), Buffer.alloc(4_000_000, 7))
+    const sizes: number[] = []
+    for (const blocks of ['0', '512']) {
+      const outcome = await place.run([
+        'full',
+        place.source,
+        `${place.url}${blocks}`,
+        '--max-blocksize',
+        blocks,
+        '--no-encryption',
+        '--no-compression',
+      ])
+      expect(outcome.code, said(outcome)).toBe(0)
+      const folder = join(place.folder, `storage${blocks}`)
+      sizes.push(
+        statSync(
+          join(
+            folder,
+            readdirSync(folder).find((name) => name.includes('sigtar'))!,
+          ),
+        ).size,
+      )
+    }
+    expect(sizes[1]! - sizes[0]!).toBeGreaterThan(50_000)
+  })
+
+  option('no-files-changed', 'leaves the list of files out of the manifest', async () => {
+    const manifestOf = (place: World) =>
+      readFileSync(
+        join(
+          place.folder,
+          'storage',
+          stored(place).find((name) => name.endsWith('.manifest'))!,
+        ),
+        'utf8',
+      )
+    expect(manifestOf(await backedUp('--no-encryption'))).toContain('Filelist 3\n    new      a\n')
+    expect(manifestOf(await backedUp('--no-encryption', '--no-files-changed'))).toContain('Filelist 0\n')
+  })
+
+  option('no-print-statistics', 'prints none', async () => {
+    expect((await backedUp()).outcome.out).toContain('[ Backup Statistics ]')
+    expect((await backedUp('--no-print-statistics')).outcome.out).not.toContain('Statistics')
+  })
+
+  option('concurrency', 'so many uploads overlap', async () => {
+    const place = await planted()
+    const noise = readFileSync(join(place.source, 'd', 'noise'))
+    for (let at = 0; at < 30; at++) writeFileSync(join(place.source, `noise${at}`), noise)
+    const order = async (concurrency: string) => {
+      const { code, out } = await place.run([
+        ...[
+          'full',
+          place.source,
+          `${place.url}${concurrency}`,
+          '--volsize',
+          '1',
+          '--no-compression',
+          '--no-encryption',
+        ],
+        ...['--concurrency', concurrency, '-v', 'info'],
+      ])
+      expect(code).toBe(0)
+      let most = 0
+      let now = 0
+      for (const line of out.split('\n')) {
+        if (/^Writing .*\.vol/.test(line)) most = Math.max(most, ++now)
+        if (/^Wrote .*\.vol/.test(line)) now -= 1
+      }
+      return most
+    }
+    expect(await order('1')).toBe(1)
+    expect(await order('4')).toBeGreaterThan(1)
+  })
+
+  option('dry-run', 'says what would be done and changes nothing', async () => {
+    const place = await planted()
+    const outcome = await place.run(['full', place.source, place.url, '--dry-run'])
+    expect(outcome.code, said(outcome)).toBe(0)
+    expect(outcome.out).toContain('SourceFiles 6\n')
+    expect(outcome.out).toContain('TotalDestinationSizeChange 0 (0 bytes)\n')
+    expect(existsSync(join(place.folder, 'storage'))).toBe(false)
+  })
+
+  option('compat', '0.8 takes its block rule, its words and its codes', async () => {
+    const place = await planted()
+    writeFileSync(join(place.source, 'large'), Buffer.alloc(10_000_000, 7))
+    const sizes: number[] = []
+    for (const compat of ['3', '0.8']) {
+      const outcome = await place.run([
+        'full',
+        place.source,
+        `${place.url}${compat}`,
+        '--compat',
+        compat,
+        '--no-encryption',
+        '--no-compression',
+      ])
+      expect(outcome.code, said(outcome)).toBe(0)
+      const folder = join(place.folder, `storage${compat}`)
+      const name = readdirSync(folder).find((one) => one.includes('sigtar'))!
+      const bytes = readFileSync(join(folder, name))
+      const at = bytes.indexOf('signature/large') + 512
+      sizes.push(bytes.readUInt32BE(at + 4))
+    }
+    expect(sizes).toEqual([3584, 2048])
+    expect((await place.run(['--nonsense', '--compat', '0.8'])).code).toBe(2)
+    expect((await place.run(['--nonsense'])).code).toBe(23)
+    expect((await place.run(['full', '--compat', '0.8'])).code).toBe(2)
+    expect((await place.run(['full'])).code).toBe(23)
+    expect((await place.run(['collection-status', place.url, '--compat', '0.8'])).out).toContain(
+      'secondary backup chains.',
+    )
+    expect((await place.run(['collection-status', place.url])).out).toContain('secondary backup chain(s).')
+    expect((await place.run(['collection-status', place.url, '--compat', '9'])).code).toBe(23)
+  })
+
+  option(
+    ['file-prefix', 'file-prefix-archive', 'file-prefix-manifest', 'file-prefix-signature'],
+    'stand before the names, and only with them the backup is seen',
+    async () => {
+      const prefixes = [
+        '--file-prefix',
+        'P',
+        '--file-prefix-archive',
+        'a_',
+        '--file-prefix-manifest',
+        'm-',
+        '--file-prefix-signature',
+        's',
+      ]
+      const place = await backedUp(...prefixes)
+      expect(stored(place).map((name) => name.slice(0, 12))).toEqual(['Pa_duplicity', 'Pm-duplicity', 'Psduplicity-'])
+      expect((await place.run(['restore', place.url, place.target, ...prefixes])).code).toBe(0)
+      expect((await place.run(['restore', place.url, `${place.target}2`])).code).toBe(30)
+      expect((await place.run(['restore', place.url, `${place.target}3`, '--file-prefix', 'a/b'])).code).toBe(23)
+    },
+  )
+})
+
+describe('options of reading', () => {
+  option('restore-time', 'chooses the state; before the first there is none', async () => {
+    const place = await planted()
+    for (const [time, text] of [
+      ['1700000000', 'first'],
+      ['1700000100', 'second'],
+    ] as const) {
+      writeFileSync(join(place.source, 'a'), text)
+      expect((await place.run(['full', place.source, place.url, '--current-time', time])).code).toBe(0)
+    }
+    for (const [index, [time, text]] of (
+      [
+        ['1700000050', 'first'],
+        ['2023-11-14T22:15:00Z', 'second'],
+        ['now', 'second'],
+      ] as const
+    ).entries()) {
+      const target = `${place.target}${index}`
+      const outcome = await place.run(['restore', place.url, target, index === 0 ? '-t' : '--time', time])
+      expect(outcome.code, said(outcome)).toBe(0)
+      expect(readFileSync(join(target, 'a'), 'utf8')).toBe(text)
+    }
+    const early = await place.run(['restore', place.url, `${place.target}9`, '-t1699999999'])
+    expect(early.code).toBe(20)
+    expect(early.err).toContain('the first backup is of Tue Nov 14 22:13:20 2023')
+    expect((await place.run(['list-current-files', place.url, '-t', '1699999999'])).code).toBe(20)
+    expect((await place.run(['restore', place.url, `${place.target}9`, '-t', 'yesterday'])).code).toBe(23)
+  })
+
+  option('path-to-restore', 'restores a file or a folder; slashes at its ends do not matter', async () => {
+    const place = await backedUp()
+    const one = await place.run(['restore', '--path-to-restore', 'd/noise', place.url, place.target])
+    expect(one.code, said(one)).toBe(0)
+    expect(readFileSync(place.target).equals(readFileSync(join(place.source, 'd/noise')))).toBe(true)
+    expect((await place.run(['restore', '--file-to-restore=/d/', place.url, `${place.target}d`])).code).toBe(0)
+    expect(readdirSync(`${place.target}d`).sort()).toEqual(['noise', 'zeros'])
+    const missing = await place.run(['restore', '-r', 'd/nois', place.url, `${place.target}n`])
+    expect(missing.code).toBe(19)
+    expect(missing.err).toContain('Cannot restore "d/nois": it is not in the backup')
+    expect(existsSync(`${place.target}n`)).toBe(false)
+  })
+
+  option('force', 'restores over what is there', async () => {
+    const place = await backedUp()
+    mkdirSync(place.target)
+    writeFileSync(join(place.target, 'a'), 'mine')
+    writeFileSync(join(place.target, 'other'), 'stays')
+    const refused = await place.run(['restore', place.url, place.target])
+    expect(refused.code).toBe(11)
+    expect(readFileSync(join(place.target, 'a'), 'utf8')).toBe('mine')
+    const forced = await place.run(['restore', '--force', place.url, place.target])
+    expect(forced.code, said(forced)).toBe(0)
+    expect(readFileSync(join(place.target, 'a'), 'utf8')).toBe('hello\n')
+    expect(readFileSync(join(place.target, 'other'), 'utf8')).toBe('stays')
+  })
+
+  tested.add('numeric-owner').add('no-restore-ownership')
+  itWith(['root'], '--numeric-owner and --no-restore-ownership: whom restored files belong to', async () => {
+    const place = await planted()
+    const { chownSync } = await import('node:fs')
+    chownSync(join(place.source, 'a'), 4242, 4242)
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    expect((await place.run(['restore', place.url, place.target, '--numeric-owner'])).code).toBe(0)
+    expect(statSync(join(place.target, 'a')).uid).toBe(4242)
+    expect((await place.run(['restore', place.url, `${place.target}2`, '--no-restore-ownership'])).code).toBe(0)
+    expect(statSync(join(`${place.target}2`, 'a')).uid).toBe(process.getuid!())
+    expect((await place.run(['restore', place.url, `${place.target}3`, '--do-not-restore-ownership'])).code).toBe(0)
+  })
+
+  option('dry-run', 'of a restore names the volumes', async () => {
+    const place = await backedUp()
+    const outcome = await place.run(['restore', '--dry-run', place.url, place.target])
+    expect(outcome.out).toMatch(/Required volumes to restore:\n\tduplicity-full\.\d{8}T\d{6}Z\.vol1\.difftar\.gpg\n/)
+    expect(existsSync(place.target)).toBe(false)
+  })
+
+  option('num-retries', 'says how often a damaged volume is fetched', async () => {
+    const place = await backedUp('--no-encryption')
+    const path = join(
+      place.folder,
+      'storage',
+      stored(place).find((name) => name.includes('vol1'))!,
+    )
+    const bytes = readFileSync(path)
+    bytes[1000]! ^= 1
+    chmodSync(path, 0o600)
+    writeFileSync(path, bytes)
+    for (const tries of [1, 3]) {
+      const outcome = await place.run(['restore', place.url, `${place.target}${tries}`, '--num-retries', String(tries)])
+      expect(outcome.code).toBe(21)
+      expect(outcome.out.split('reading it again').length - 1).toBe(tries - 1)
+    }
+  })
+})
+
+describe('options of every run', () => {
+  option(['passphrase-file', 'passphrase-command'], 'give the passphrase', async () => {
+    const place = await planted()
+    const file = join(place.folder, 'passphrase')
+    writeFileSync(file, 'from a file\nsecond line\n')
+    const none = { env: { PASSPHRASE: undefined } }
+    expect((await place.run(['full', place.source, place.url, '--passphrase-file', file], none)).code).toBe(0)
+    const command = ['--passphrase-command', `sed -n '1p' "${file}"`]
+    const restored = await place.run(['restore', place.url, place.target, ...command], none)
+    expect(restored.code, said(restored)).toBe(0)
+    const variable = { env: { PASSPHRASE: undefined, COALMINE_PASSPHRASE_FILE: file } }
+    expect((await place.run(['restore', place.url, `${place.target}2`], variable)).code).toBe(0)
+    const byCommand = { env: { PASSPHRASE: undefined, COALMINE_PASSPHRASE_COMMAND: `head -1 ${file}` } }
+    expect((await place.run(['restore', place.url, `${place.target}3`], byCommand)).code).toBe(0)
+    const wrong = await place.run([
+      'restore',
+      place.url,
+      `${place.target}4`,
+      '--archive-dir',
+      join(place.folder, 'other'),
+    ])
+    expect(wrong.code).toBe(31)
+    const both = await place.run(['restore', place.url, `${place.target}5`, '--passphrase-file', file, ...command])
+    expect(both.code).toBe(23)
+    const failing = await place.run(['restore', place.url, `${place.target}6`, '--passphrase-command', 'false'], none)
+    expect(failing.code).toBe(23)
+    expect(failing.err).toContain('it ended with code 1')
+  })
+
+  option(['archive-dir', 'name'], 'say where the archive dir is', async () => {
+    const usual = await backedUp()
+    expect(readdirSync(usual.archiveRoot)).toHaveLength(1)
+    expect(readdirSync(usual.archiveRoot)[0]).toMatch(/^[0-9a-f]{32}$/)
+    const place = await planted()
+    const root = join(place.folder, 'elsewhere')
+    expect((await place.run(['full', place.source, place.url, '--archive-dir', root, '--name', 'docs'])).code).toBe(0)
+    expect(readdirSync(join(root, 'docs')).some((name) => name.endsWith('.manifest'))).toBe(true)
+  })
+
+  option('tempdir', 'says where volumes are on their way', async () => {
+    const place = await planted()
+    const missing = await place.run(['full', place.source, place.url, '--tempdir', join(place.folder, 'nowhere')])
+    expect(missing.code).not.toBe(0)
+    expect(missing.err).toContain('nowhere')
+    const temp = join(place.folder, 'temp')
+    mkdirSync(temp)
+    expect((await place.run(['full', place.source, place.url, '--tempdir', temp])).code).toBe(0)
+    expect(readdirSync(temp)).toEqual([])
+  })
+
+  option('verbosity', 'says how much is told', async () => {
+    expect((await backedUp('-v', 'info')).outcome.out).toContain('\nA d/noise\n')
+    expect((await backedUp()).outcome.out).not.toContain('A d/noise')
+    expect((await backedUp('-v0')).outcome.out).not.toContain('Last full backup date')
+    expect((await backedUp('--verbosity=8')).outcome.out).toContain('A d/noise')
+    expect((await (await planted()).run(['collection-status', 'file:///x', '-vloud'])).code).toBe(23)
+  })
+
+  option(['log-fd', 'log-file'], 'write records for programs', async () => {
+    const place = await planted()
+    const log = join(place.folder, 'log')
+    expect((await place.run(['full', place.source, place.url, '--log-file', log, '-v5'])).code).toBe(0)
+    const records = readFileSync(log, 'utf8')
+    expect(records).toContain("\n\nINFO 4 'd/noise'\n. A d/noise\n\n")
+    expect(records).toContain('NOTICE 1\n. Last full backup date: none\n\n')
+    const listed = await place.run(['list-current-files', place.url, '--log-fd', '2'])
+    expect(listed.err).toContain("INFO 10 20200913T122640Z 'a' reg\n. Sun Sep 13 12:26:40 2020 a\n\n")
+    expect((await place.run(['list-current-files', place.url, '--log-fd', '77'])).code).not.toBe(0)
+  })
+
+  option('log-timestamp', 'puts time and level before each line', async () => {
+    const { outcome } = await backedUp('--log-timestamp')
+    expect(outcome.out).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} NOTICE Last full backup date: none$/m)
+  })
+
+  option(['progress', 'progress-rate'], 'tell how far it is', async () => {
+    const { outcome } = await backedUp('--progress', '--progress-rate', '1')
+    expect(outcome.err).toMatch(/\[=+>?\] 100% ETA 0sec/)
+    expect((await backedUp()).outcome.err).toBe('')
+  })
+
+  option(['help', 'version'], 'answer and do nothing', async () => {
+    const place = await world()
+    const help = await place.run(['full', '--help'])
+    expect(help.code).toBe(0)
+    for (const { name, hidden } of optionTable) if (hidden !== true) expect(help.out).toContain(`--${name}`)
+    expect((await place.run(['--version'])).out).toMatch(/^coalmine \d+\.\d+\.\d+\n$/)
+    expect((await place.run(['full', '-V'])).out).toMatch(/^coalmine /)
+  })
+
+  it('every option in the help has a test here', () => {
+    const untested = optionTable
+      .filter(({ name, hidden }) => hidden !== true && !tested.has(name))
+      .map(({ name }) => name)
+    expect(untested).toEqual(['backend-retry-delay', 'timeout'])
+  })
+})

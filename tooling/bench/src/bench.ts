@@ -1,0 +1,107 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { makeCorpus, weigh } from './corpus.ts'
+import { type Cost, measure, median } from './measure.ts'
+import { type Action, coalmine, duplicity, type Place, restic, type Tool } from './tools.ts'
+
+const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
+const actions: readonly Action[] = ['full', 'list', 'restore', 'restore one file']
+
+const top = mkdtempSync(join(tmpdir(), 'coalmine-bench-'))
+try {
+  const corpus = makeCorpus(join(top, 'source'), ['/usr/share', '/usr/include'])
+  const tools: readonly Tool[] = [coalmine(join(checkout, 'apps/cli/bin/coalmine.js')), duplicity(), restic()]
+  const costs = new Map<string, Cost[]>()
+  const stored = new Map<string, number>()
+  for (let round = 0; round < rounds; round++) {
+    for (const tool of tools) {
+      const work = join(top, 'work')
+      const place: Place = { work, source: corpus.folder, oneFile: corpus.oneFile, target: join(work, 'restored') }
+      rmSync(work, { recursive: true, force: true })
+      tool.prepare?.(place)
+      for (const action of actions) {
+        rmSync(place.target, { recursive: true, force: true })
+        const cost = await measure(tool.command(action, place), environment(work))
+        console.log(`${tool.name}: ${action} ${cost.wall.toFixed(2)} s`)
+        const key = `${tool.name} ${action}`
+        costs.set(key, [...(costs.get(key) ?? []), cost])
+        if (action === 'restore') requireSame(weigh(place.target).bytes, corpus.bytes, tool.name)
+      }
+      stored.set(tool.name, weigh(join(work, 'storage')).bytes)
+    }
+  }
+  const start = await measureStart()
+  write(report(corpus, tools, costs, stored, start))
+} finally {
+  rmSync(top, { recursive: true, force: true })
+}
+
+function environment(home: string): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '', HOME: home, LC_ALL: 'C', PASSPHRASE: 'bench', RESTIC_PASSWORD: 'bench' }
+}
+
+function requireSame(found: number, wanted: number, name: string): void {
+  if (found !== wanted) throw new Error(`Cannot compare: ${name} restored ${found} bytes of ${wanted}`)
+}
+
+async function measureStart(): Promise<number> {
+  const program = join(checkout, 'apps/cli/bin/coalmine.js')
+  const runs: Cost[] = []
+  for (let at = 0; at < 15; at++) runs.push(await measure([process.execPath, program, '--version'], environment(top)))
+  return median(runs).wall * 1000
+}
+
+function report(
+  corpus: { entries: number; bytes: number },
+  tools: readonly Tool[],
+  costs: ReadonlyMap<string, Cost[]>,
+  stored: ReadonlyMap<string, number>,
+  startMs: number,
+): string {
+  const ours = tools[0]!
+  const lines = [
+    `Source: a copy of /usr/share and /usr/include, ${corpus.entries} entries, ${mb(corpus.bytes)} MB of content, warm. ` +
+      `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}. ` +
+      `Median of ${rounds} rounds, the programs in turn. "×" is the time of that program over Coalmine's: above 1 it is slower.`,
+    '',
+    '| action | program | wall s | × | CPU s | peak RSS MB |',
+    '|---|---|---|---|---|---|',
+  ]
+  for (const action of actions) {
+    const base = median(costs.get(`${ours.name} ${action}`)!)
+    for (const tool of tools) {
+      const cost = median(costs.get(`${tool.name} ${action}`)!)
+      const ratio = tool === ours ? '' : (cost.wall / base.wall).toFixed(2)
+      lines.push(
+        `| ${action} | ${tool.name} | ${cost.wall.toFixed(2)} | ${ratio} | ${cost.cpu.toFixed(2)} | ${cost.rss.toFixed(0)} |`,
+      )
+    }
+  }
+  lines.push('', '| program | stored MB | of Coalmine’s | settings |', '|---|---|---|---|')
+  for (const tool of tools) {
+    const bytes = stored.get(tool.name)!
+    lines.push(`| ${tool.name} | ${mb(bytes)} | ${(bytes / stored.get(ours.name)!).toFixed(3)} | ${tool.settings} |`)
+  }
+  lines.push('', `\`coalmine --version\`: ${startMs.toFixed(0)} ms (median of 15).`)
+  lines.push('', 'Peak RSS is that of the largest single process; duplicity and its gpg are two.')
+  return lines.join('\n')
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(1)
+}
+
+/** Puts the report between the markers of docs/benchmarks.md; the rest is written by hand. */
+function write(text: string): void {
+  const path = join(checkout, 'docs/benchmarks.md')
+  const [begin, end] = ['<!-- bench: begin -->', '<!-- bench: end -->']
+  const page = readFileSync(path, 'utf8')
+  const from = page.indexOf(begin)
+  const to = page.indexOf(end)
+  if (from < 0 || to < from) throw new Error(`Cannot write ${path}: its markers are missing`)
+  writeFileSync(path, `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`)
+  console.log(text)
+}

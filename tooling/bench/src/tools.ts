@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+export type Action = 'full' | 'list' | 'restore' | 'restore one file'
+
+/** A program under measurement: how each action is said to it. */
+export interface Tool {
+  readonly name: string
+  /** What it was told about compression and durability, for the table. */
+  readonly settings: string
+  /** Once, before the first action; not measured. */
+  prepare?(place: Place): void
+  command(action: Action, place: Place): string[]
+}
+
+/** Where a tool works: a folder of its own, and what it backs up. */
+export interface Place {
+  readonly work: string
+  readonly source: string
+  readonly oneFile: string
+  readonly target: string
+}
+
+const storage = ({ work }: Place) => join(work, 'storage')
+
+export function coalmine(program: string): Tool {
+  return {
+    name: 'coalmine',
+    settings: 'deflate 4, AES-256, fsync of each object',
+    command(action, place) {
+      const url = `file://${storage(place)}`
+      const common = ['--archive-dir', join(place.work, 'cache')]
+      const words = duplicityWords(action, place, url, 'path-to-restore')
+      return [process.execPath, program, ...words, ...common]
+    },
+  }
+}
+
+export function duplicity(): Tool {
+  return {
+    name: version('duplicity', ['--version']),
+    settings: 'zlib 6 (gpg), AES-256, no fsync',
+    prepare: (place) => mkdirSync(storage(place), { recursive: true }),
+    command(action, place) {
+      const url = `file://${storage(place)}`
+      const words = duplicityWords(action, place, url, 'file-to-restore')
+      return ['duplicity', ...words, '--archive-dir', join(place.work, 'cache')]
+    },
+  }
+}
+
+export function restic(): Tool {
+  return {
+    name: version('restic', ['version']),
+    settings: 'zstd auto, AES-256, fsync of each object',
+    prepare: (place) => {
+      const env = { ...process.env, RESTIC_PASSWORD: 'bench' }
+      execFileSync('restic', ['-r', storage(place), 'init', '--repository-version', '2'], { env, stdio: 'ignore' })
+    },
+    command(action, place) {
+      const repository = ['restic', '-r', storage(place), '--cache-dir', join(place.work, 'cache')]
+      switch (action) {
+        case 'full':
+          return [...repository, 'backup', '--quiet', place.source]
+        case 'list':
+          return [...repository, 'ls', '--quiet', '--long', 'latest']
+        case 'restore':
+          return [...repository, 'restore', '--quiet', 'latest', '--target', place.target]
+        case 'restore one file':
+          return [
+            ...repository,
+            'restore',
+            '--quiet',
+            'latest',
+            '--target',
+            place.target,
+            '--include',
+            join(place.source, place.oneFile),
+          ]
+      }
+    },
+  }
+}
+
+function duplicityWords(action: Action, { source, oneFile, target }: Place, url: string, path: string): string[] {
+  switch (action) {
+    case 'full':
+      return ['full', source, url]
+    case 'list':
+      return ['list-current-files', url]
+    case 'restore':
+      return ['restore', url, target]
+    case 'restore one file':
+      return ['restore', `--${path}`, oneFile, url, target]
+  }
+}
+
+function version(program: string, args: string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8' }).split(/[ \n]/).slice(0, 2).join(' ')
+}

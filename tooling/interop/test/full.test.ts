@@ -1,0 +1,162 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  diffTrees,
+  type Ignored,
+  itWith,
+  nastyTree,
+  recordCase,
+  type Snapshot,
+  snapshotTree,
+  tempDir,
+} from '@coalmine/fixtures'
+import { beforeAll, describe, expect } from 'vitest'
+import { duplicity, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
+import { coalmine, said } from './coalmine.ts'
+
+const passphrase = { PASSPHRASE: 'päss wörd "quoted" \\' }
+
+// What neither program keeps; the reasons are with the names.
+const always: readonly Ignored[] = ['sockets', 'fractions', 'times-before-1970']
+const byDuplicity: readonly Ignored[] = [...always, 'symlink-times']
+const notRoot: readonly Ignored[] = process.getuid?.() === 0 ? [] : ['ownership', 'set-id-bits', 'devices']
+
+let source = ''
+let expected: Snapshot = new Map()
+
+beforeAll(async () => {
+  const folder = await tempDir('full')
+  source = join(folder, 'source')
+  mkdirSync(source)
+  await nastyTree(source, { big: true })
+  expected = await snapshotTree(source)
+}, 120_000)
+
+interface Kind {
+  readonly encryption: 'none' | 'passphrase'
+  readonly volsize: number
+  /** Further options of both programs. */
+  readonly options?: readonly string[]
+}
+
+const kinds: readonly Kind[] = [
+  { encryption: 'none', volsize: 1 },
+  { encryption: 'none', volsize: 200 },
+  { encryption: 'passphrase', volsize: 1 },
+  { encryption: 'passphrase', volsize: 200 },
+  { encryption: 'none', volsize: 1, options: ['--no-compression'] },
+  { encryption: 'passphrase', volsize: 1, options: ['--no-compression'] },
+  {
+    encryption: 'passphrase',
+    volsize: 200,
+    options: [
+      ...['--file-prefix', 'all-'],
+      ...['--file-prefix-archive', 'vol_'],
+      ...['--file-prefix-manifest', 'man_'],
+      ...['--file-prefix-signature', 'sig_'],
+    ],
+  },
+]
+
+for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
+  for (const kind of kinds) {
+    const { encryption, volsize, options = [] } = kind
+    const plain = encryption === 'none' ? ['--no-encryption'] : []
+    const env: Record<string, string> = encryption === 'none' ? {} : passphrase
+    const noCompression = options.filter((option) => option === '--no-compression')
+    const prefixes = options.filter((option) => option !== '--no-compression')
+    const title = `${encryption}, ${volsize} MiB${options.length > 0 ? `, ${options[0]!}` : ''}`
+
+    describe(`full backup with duplicity ${version} (${title})`, () => {
+      const record = (direction: 'coalmine-to-duplicity' | 'duplicity-to-coalmine', differences: readonly string[]) => {
+        const outcome = differences.length === 0 ? ('same' as const) : ('different' as const)
+        recordCase({ version, direction, encryption, volsize, outcome, name: title })
+        expect(differences).toEqual([])
+      }
+
+      itWith(
+        [duplicityPeer(version)],
+        'ours, restored and verified by the real program',
+        async () => {
+          const folder = await tempDir('ours')
+          const url = `file://${folder}/storage`
+          const cache = ['--archive-dir', join(folder, 'cache')]
+          const written = await coalmine(
+            [
+              'full',
+              source,
+              url,
+              '--volsize',
+              String(volsize),
+              ...plain,
+              ...options,
+              '--archive-dir',
+              join(folder, 'our-cache'),
+            ],
+            { env, timeoutMs: 120_000 },
+          )
+          expect(written.code, said(written)).toBe(0)
+          const target = join(folder, 'restored')
+          const restored = await duplicity(version, ['restore', url, target, ...plain, ...prefixes, ...cache], {
+            env,
+            timeoutMs: 300_000,
+          })
+          expect(restored.code, said(restored)).toBe(0)
+          record(
+            'coalmine-to-duplicity',
+            diffTrees(expected, await snapshotTree(target), { ignore: [...byDuplicity, ...notRoot] }),
+          )
+          const verified = await duplicity(
+            version,
+            ['verify', '--compare-data', url, target, ...plain, ...prefixes, ...cache],
+            { env, timeoutMs: 300_000 },
+          )
+          expect(verified.code, said(verified)).toBe(0)
+          expect(verified.stdout.toString()).toMatch(/Verify complete: \d+ file(s|\(s\)) compared, 0 difference/)
+        },
+        600_000,
+      )
+
+      itWith(
+        [duplicityPeer(version)],
+        "the real program's, restored by ours",
+        async () => {
+          const folder = await tempDir('theirs')
+          const url = `file://${folder}/storage`
+          mkdirSync(join(folder, 'storage'))
+          const written = await duplicity(
+            version,
+            [
+              'full',
+              source,
+              url,
+              '--volsize',
+              String(volsize),
+              ...plain,
+              ...noCompression,
+              ...prefixes,
+              '--archive-dir',
+              join(folder, 'cache'),
+            ],
+            { env, timeoutMs: 300_000 },
+          )
+          expect(written.code, said(written)).toBe(0)
+          const target = join(folder, 'restored')
+          const restored = await coalmine(
+            ['restore', url, target, ...prefixes, '--archive-dir', join(folder, 'our-cache')],
+            {
+              env,
+              timeoutMs: 120_000,
+            },
+          )
+          expect(restored.code, said(restored)).toBe(0)
+          record(
+            'duplicity-to-coalmine',
+            diffTrees(expected, await snapshotTree(target), { ignore: [...always, ...notRoot] }),
+          )
+        },
+        600_000,
+      )
+    })
+  }
+}
