@@ -49,4 +49,12 @@ describe('DeltaDecoder', () => {
     const more = new Uint8Array(1000)
     expect(decoder.push(more)[0]?.literal?.buffer).toBe(more.buffer)
   })
+
+  it('does not need a chunk any more that held the beginning of a command', () => {
+    const decoder = new DeltaDecoder(100, 100)
+    const chunk = Buffer.from('727302364500', 'hex')
+    decoder.push(chunk)
+    chunk.fill(0xff)
+    expect(decoder.push(Uint8Array.of(5, 0))).toEqual([{ start: 0, length: 5 }])
+  })
 })

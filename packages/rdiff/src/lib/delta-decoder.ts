@@ -53,8 +53,8 @@ export class DeltaDecoder {
       if (next === undefined) break
       at = next
     }
-    // At most 16 bytes of a command that goes on in the next chunk.
-    this.#held = bytes.slice(at)
+    // At most 16 bytes of a command that goes on in the next chunk; a Buffer's slice would be no copy.
+    this.#held = new Uint8Array(bytes.subarray(at))
     return commands
   }
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { pattern, signatureVectors } from '../../test/vectors.ts'
 import { RdiffError, type RdiffErrorCode } from './rdiff-error.ts'
 import { signature } from './signature.ts'
-import { readSignature, type SignatureLimits } from './signature-decoder.ts'
+import { readSignature, SignatureDecoder, type SignatureLimits } from './signature-decoder.ts'
 
 const hex = (text: string) => new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'))
 
@@ -103,6 +103,15 @@ describe('readSignature()', () => {
     })()
     await expect(readSignature(endless, { maxBytes: 1_000_000 })).rejects.toMatchObject({ code: 'too-large' })
     expect(given).toBeLessThan(1_100_000)
+  })
+
+  it('does not need a chunk any more that held the beginning of an entry', () => {
+    const decoder = new SignatureDecoder()
+    const chunk = Buffer.from(signatureVectors[3]!.signature.subarray(0, 20))
+    decoder.push(chunk)
+    chunk.fill(0xff)
+    decoder.push(signatureVectors[3]!.signature.subarray(20))
+    expect(decoder.finish().weak[0]).toBe(0x54c93477)
   })
 
   it('takes what is just within the limits, and no limits that are none', async () => {

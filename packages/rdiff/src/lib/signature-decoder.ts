@@ -67,8 +67,8 @@ export class SignatureDecoder {
       at = headerBytes
     }
     if (this.#header !== undefined) at = this.#readEntries(bytes, at, this.#header.strongBytes)
-    // At most 35 bytes. A copy, so that a small rest does not keep a large chunk alive.
-    this.#held = bytes.slice(at)
+    // At most 35 bytes. A copy, so that a small rest does not keep a large chunk alive; a Buffer's slice is none.
+    this.#held = new Uint8Array(bytes.subarray(at))
   }
 
   finish(): Signature {
