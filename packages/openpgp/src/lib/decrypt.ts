@@ -21,8 +21,8 @@ export interface DecryptOptions {
  * Decrypts an OpenPGP message that was encrypted with a passphrase.
  *
  * The plaintext comes as it is decrypted, one piece behind: the last piece is handed out only when the whole message
- * has proven intact, so a message of one piece (192 KiB) never shows unproven bytes. Of a larger one they do show, and
- * the error comes at the latest at the end: whoever must not act on forged bytes holds them until the stream has ended.
+ * has proven intact, so a message of up to 60 KiB never shows unproven bytes. Of a larger one they do show, and the
+ * error comes at the latest at the end: whoever must not act on forged bytes holds them until the stream has ended.
  *
  * Memory does not grow with the message. How much a compressed message expands is for the caller to limit.
  *

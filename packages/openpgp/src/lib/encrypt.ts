@@ -19,7 +19,7 @@ export interface CompressionOptions {
   readonly chunkBytes?: number
 }
 
-export interface EncryptOptions {
+export interface PassphraseOptions {
   /** Text is taken as its UTF-8 bytes. */
   readonly passphrase: string | Uint8Array
   /** `zip` at level 4. */
@@ -41,7 +41,7 @@ export interface EncryptOptions {
  *
  * @throws RangeError when the passphrase is empty or `s2kCount` is not one of OpenPGP's values.
  */
-export function encryptMessage(plain: ByteStream, options: EncryptOptions): ByteStream {
+export function encryptMessage(plain: ByteStream, options: PassphraseOptions): ByteStream {
   return seal(plain, createSealer(new PassphraseKeys(options.passphrase), options))
 }
 
@@ -55,7 +55,7 @@ export interface Sealer {
   readonly signal?: AbortSignal
 }
 
-export function createSealer(keys: PassphraseKeys, options: EncryptOptions): Sealer {
+export function createSealer(keys: PassphraseKeys, options: PassphraseOptions): Sealer {
   const { compression = { algorithm: 'zip' }, s2kCount = 65_011_712, random = randomBytes, nowMs = Date.now } = options
   if (keys.empty) throw new RangeError('Cannot encrypt with the passphrase: it is empty')
   if (compression.algorithm !== 'zip' && compression.algorithm !== 'none') {

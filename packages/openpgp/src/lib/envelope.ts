@@ -1,7 +1,7 @@
 import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { deflateLagBytes } from '@coalmine/deflate'
 import { open } from './decrypt.ts'
-import { createSealer, type EncryptOptions, seal } from './encrypt.ts'
+import { createSealer, type PassphraseOptions, seal } from './encrypt.ts'
 import { heldPacketBytes } from './packet-writer.ts'
 import { PassphraseKeys } from './passphrase-keys.ts'
 
@@ -31,7 +31,7 @@ export interface PassphraseEnvelope {
  *
  * @throws RangeError when the passphrase is empty or an option is out of range.
  */
-export function createPassphraseEnvelope(options: EncryptOptions): PassphraseEnvelope {
+export function createPassphraseEnvelope(options: PassphraseOptions): PassphraseEnvelope {
   const keys = new PassphraseKeys(options.passphrase)
   const sealer = createSealer(keys, options)
   const { algorithm, ...deflating } = sealer.compression

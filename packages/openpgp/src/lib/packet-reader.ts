@@ -28,13 +28,7 @@ export class PacketReader {
   async header(): Promise<PacketHeader | undefined> {
     const [first] = await this.#reader.readUpTo(1)
     if (first === undefined) return undefined
-    if ((first & 0x80) === 0) {
-      const alien = this.#place === 'stored' && this.#reader.offset === 1
-      throw cannotDecrypt(
-        alien ? 'not-openpgp' : 'damaged',
-        `0x${first.toString(16).padStart(2, '0')} begins no packet`,
-      )
-    }
+    if ((first & 0x80) === 0) throw this.#noPacket(first)
     if ((first & 0x40) !== 0) return { tag: first & 0x3f, ...(await this.#newLength()) }
     const tag = (first >> 2) & 0x0f
     const lengthType = first & 3
@@ -109,6 +103,15 @@ export class PacketReader {
 
   async close(): Promise<void> {
     return this.#reader.close()
+  }
+
+  #noPacket(first: number): OpenPgpError {
+    const alien = this.#place === 'stored' && this.#reader.offset === 1
+    if (alien && first === 0x2d) {
+      return cannotDecrypt('unsupported', 'it begins with "-", as ASCII-armored ones do, which are not supported')
+    }
+    const fact = `0x${first.toString(16).padStart(2, '0')} stands where a packet should begin`
+    return cannotDecrypt(alien ? 'not-openpgp' : 'damaged', fact)
   }
 
   #short(): OpenPgpError {

@@ -1,0 +1,10 @@
+import { expect, it } from 'vitest'
+
+it('the package exports what its README names', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'OpenPgpError',
+    'createPassphraseEnvelope',
+    'decryptMessage',
+    'encryptMessage',
+  ])
+})

@@ -1,0 +1,44 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { ByteStream } from '@coalmine/bytes'
+import { expect, it } from 'vitest'
+import { decryptMessage, encryptMessage } from '../src/index.ts'
+
+const chunk = randomBytes(1024 * 1024)
+
+async function* repeated(piece: Uint8Array, times: number): ByteStream {
+  for (let i = 0; i < times; i++) yield piece
+}
+
+/** Bytes, SHA-256 and the memory that came on top. */
+async function measured(stream: ByteStream) {
+  const hash = createHash('sha256')
+  const before = process.memoryUsage().rss
+  let bytes = 0
+  let peak = 0
+  for await (const piece of stream) {
+    hash.update(piece)
+    bytes += piece.length
+    peak = Math.max(peak, process.memoryUsage().rss)
+  }
+  return { bytes, digest: hash.digest('hex'), grownMiB: (peak - before) / 1024 / 1024 }
+}
+
+const options = { passphrase: 'x', s2kCount: 1024 }
+
+it('512 MiB that do not shrink go through in constant memory', async () => {
+  const mebibytes = 512
+  const encrypted = encryptMessage(repeated(chunk, mebibytes), { ...options, compression: { algorithm: 'none' } })
+  const { bytes, digest, grownMiB } = await measured(decryptMessage(encrypted, options))
+  const expected = createHash('sha256')
+  for (let i = 0; i < mebibytes; i++) expected.update(chunk)
+  expect({ bytes, digest }).toEqual({ bytes: mebibytes * chunk.length, digest: expected.digest('hex') })
+  expect(grownMiB).toBeLessThan(200)
+}, 120_000)
+
+it('a small message that becomes 128 MiB is read in constant memory', async () => {
+  const zeros = new Uint8Array(1024 * 1024)
+  const encrypted = encryptMessage(repeated(zeros, 128), { ...options, compression: { algorithm: 'zip', level: 1 } })
+  const { bytes, grownMiB } = await measured(decryptMessage(encrypted, options))
+  expect(bytes).toBe(128 * zeros.length)
+  expect(grownMiB).toBeLessThan(200)
+}, 120_000)
