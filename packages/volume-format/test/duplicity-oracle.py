@@ -198,7 +198,7 @@ def a_manifest(source):
             }
             for _, volume in sorted(result.volume_info_dict.items())
         ],
-        "files": None if not result.files_changed else [[text(a), text(manifest.Unquote(p))] for a, p in result.files_changed],
+        "files": None if not result.files_changed else [[text(a), text(p)] for a, p in result.files_changed],
     }
 
 

@@ -1,7 +1,7 @@
 import type { RawPath } from '@coalmine/bytes'
 import { FormatError } from './format-error.ts'
 import type { Manifest, ManifestFile, ManifestPlace } from './manifest.ts'
-import { unquote } from './quoting.ts'
+import { unquote, unquoted } from './quoting.ts'
 
 export interface ParseManifestOptions {
   /** Whether to collect the list of files (default); without it only their claimed number is kept. */
@@ -49,7 +49,7 @@ interface Section {
 
 // White space is that of C, not that of Unicode: byte A0 is part of a name.
 const field = /^(hostname|localdir)[\t-\r ]([^\n]+)$/i
-const volumeHeading = /^volume[\t-\r ]/i
+const volumeHeading = /^volume(?:[\t-\r ]|$)/i
 const numberedHeading = /^volume ([0-9]+):/i
 const fileHeading = /^filelist[\t-\r ]([0-9]+)$/i
 const fileLine = /^[\t-\r ]+(new|changed|deleted)[\t-\r ]+([^\t-\r ]+)[\t-\r ]*$/
@@ -86,9 +86,12 @@ class ManifestReader {
         break
     }
     if (this.#inFiles) {
-      const match = fileLine.exec(line)
-      if (match === null) return
-      this.#files?.push({ action: match[1] as ManifestFile['action'], path: pathOf(match[2]!) })
+      // The list only informs: a damaged line in it is left out, and shows in the count.
+      const [, action, quoted = ''] = fileLine.exec(line) ?? []
+      const path = unquoted(quoted)
+      if (action !== undefined && path !== undefined) {
+        this.#files?.push({ action: action as ManifestFile['action'], path: rootIfDot(path) })
+      }
     } else if (this.#section !== undefined) {
       readLine(this.#section, line.match(words) ?? [])
     }
@@ -160,12 +163,13 @@ function placeOf(section: Section, path: string | undefined, block: string | und
   if (path === undefined) {
     throw new FormatError('corrupt', `Cannot read volume ${section.number} of a manifest: a path is missing`)
   }
-  return block === undefined ? { path: pathOf(path) } : { path: pathOf(path), block: countOf(block, block) }
+  return block === undefined
+    ? { path: rootIfDot(unquote(path)) }
+    : { path: rootIfDot(unquote(path)), block: countOf(block, block) }
 }
 
 /** The root is written as a dot. */
-function pathOf(text: string): RawPath {
-  const path = unquote(text)
+function rootIfDot(path: RawPath): RawPath {
   return path === '.' ? ('' as RawPath) : path
 }
 
