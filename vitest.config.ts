@@ -9,7 +9,7 @@ export default defineConfig({
   resolve: { conditions: source },
   ssr: { resolve: { conditions: source } },
   test: {
-    include: ['{packages,apps,tooling}/*/{src,test}/**/*.test.ts'],
+    include: ['{packages,apps,tooling}/*/{src,test}/**/*.test.ts', 'scripts/*.test.mjs'],
     pool: 'forks',
     // Worker threads inherit these: so a worker runs from its .ts file, on Node 20 too.
     execArgv: ['--conditions=@coalmine/source', '--import', loader],

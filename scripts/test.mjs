@@ -19,6 +19,7 @@ const cases = join(cacheFolder, 'cases.jsonl')
 const report = join(cacheFolder, 'tests.json')
 const env = {
   COALMINE_CASES: cases,
+  ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
   ...(withPeers ? {} : { COALMINE_NO_PEERS: '1' }),
   ...(flags.has('--long') ? { COALMINE_LONG: '1' } : {}),
 }
@@ -37,11 +38,11 @@ await stage('build', () =>
     build('build:wasm', 'build')
   }),
 )
-if (withPeers) await stage('peers', () => command(['node', 'scripts/peers.mjs'], { live: true }))
+if (withPeers) await stage('peers', () => command([process.execPath, 'scripts/peers.mjs'], { live: true }))
 await stage('types', () => command(['turbo', 'run', 'typecheck', '--output-logs=errors-only', '--continue']))
 await stage('lint', () => command(['oxlint', '--deny-warnings']))
 await stage('format', () => command(['oxfmt', '--check', '.']))
-await stage('layers', () => command(['node', 'scripts/layers.mjs', '--check']))
+await stage('layers', () => command([process.execPath, 'scripts/layers.mjs', '--check']))
 await stage('dead code', () => command(['knip']))
 await stage('packages', async () => (await import('./check-packages.mjs')).checkPackages())
 await stage('README programs', async () => (await import('./check-readmes.mjs')).checkReadmes())
