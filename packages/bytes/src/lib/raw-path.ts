@@ -22,8 +22,9 @@ export function rawToBytes(path: RawPath): Buffer {
   return Buffer.from(path, 'latin1')
 }
 
-/** `parent/name`; an empty parent is the root of the tree. */
+/** `parent/name`. An empty one is the root of a tree: it adds nothing. */
 export function joinPath(parent: RawPath, name: RawPath): RawPath {
+  if (name === '') return parent
   return (parent === '' ? name : `${parent}/${name}`) as RawPath
 }
 
@@ -48,82 +49,8 @@ export function comparePaths(a: RawPath, b: RawPath): number {
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i)
     const y = b.charCodeAt(i)
+    // The end of a component comes before any byte that could go on with it.
     if (x !== y) return x === 47 ? -1 : y === 47 ? 1 : x - y
   }
   return a.length - b.length
-}
-
-// C0 and C1 controls, line separators, and the marks that reorder text on a screen.
-const unsafe = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const loose = new TextDecoder('utf-8', { ignoreBOM: true })
-
-/**
- * The path as text for people: decoded as UTF-8; control characters, marks that reorder text, backslashes before them
- * and bytes that are no UTF-8 are written as `\n`, `\t`, `\xHH` or `\u{HHHH}`. The root is `.`.
- */
-export function displayPath(path: RawPath): string {
-  if (path === '') return '.'
-  if (/^[\x20-\x5b\x5d-\x7e]*$/.test(path)) return path
-  const bytes = rawToBytes(path)
-  let text: string
-  try {
-    text = strict.decode(bytes)
-  } catch {
-    // Not UTF-8 as a whole: the parts that are stay readable, the others are written as bytes.
-    text = decodeMixed(bytes)
-    return text
-  }
-  return escapeText(text)
-}
-
-function escapeText(text: string): string {
-  return text.replaceAll('\\', '\\\\').replace(unsafe, escapeChar)
-}
-
-function escapeChar(char: string): string {
-  if (char === '\n') return '\\n'
-  if (char === '\t') return '\\t'
-  if (char === '\r') return '\\r'
-  const code = char.codePointAt(0)!
-  return code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
-}
-
-function decodeMixed(bytes: Uint8Array): string {
-  let text = ''
-  let at = 0
-  while (at < bytes.length) {
-    const length = sequenceLength(bytes, at)
-    if (length === 0) {
-      text += `\\x${bytes[at]!.toString(16).padStart(2, '0')}`
-      at += 1
-    } else {
-      text += escapeText(loose.decode(bytes.subarray(at, at + length)))
-      at += length
-    }
-  }
-  return text
-}
-
-/** The length of the valid UTF-8 sequence at `at`, or 0. */
-function sequenceLength(bytes: Uint8Array, at: number): number {
-  const first = bytes[at]!
-  const length =
-    first < 0x80
-      ? 1
-      : first >= 0xc2 && first < 0xe0
-        ? 2
-        : first >= 0xe0 && first < 0xf0
-          ? 3
-          : first >= 0xf0 && first < 0xf5
-            ? 4
-            : 0
-  if (length === 0 || at + length > bytes.length) return 0
-  try {
-    strict.decode(bytes.subarray(at, at + length))
-    return length
-  } catch {
-    // The lead byte is right, what follows is not.
-    return 0
-  }
 }

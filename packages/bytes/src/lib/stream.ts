@@ -30,8 +30,20 @@ export function resolveRange(range: ByteRange | undefined, size: number): { star
   return { start, end }
 }
 
-/** A source over bytes in memory. Chunks are views of `bytes` of at most `chunkBytes`. */
+/** @throws RangeError when nothing could be read in chunks of this size. */
+export function requireChunkBytes(chunkBytes: number): void {
+  if (!(Number.isSafeInteger(chunkBytes) && chunkBytes > 0)) {
+    throw new RangeError(`Cannot make chunks of ${chunkBytes} bytes: it takes a positive whole number`)
+  }
+}
+
+/**
+ * A source over bytes in memory. Chunks are views of `bytes` of at most `chunkBytes`.
+ *
+ * @throws RangeError when `chunkBytes` is not a positive whole number.
+ */
 export function fromBytes(bytes: Uint8Array, chunkBytes = 65_536): ByteSource {
+  requireChunkBytes(chunkBytes)
   return {
     size: bytes.length,
     open(range) {

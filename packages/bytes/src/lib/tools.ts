@@ -1,21 +1,24 @@
-import type { ByteStream } from './stream.ts'
+import { type ByteStream, requireChunkBytes } from './stream.ts'
 
 /** More bytes came than the reader was ready to hold. */
 export class TooLargeError extends Error {
   override readonly name = 'TooLargeError'
+  readonly code = 'too-large'
   readonly limitBytes: number
+
   constructor(limitBytes: number) {
     super(`Cannot hold the stream: it has more than ${limitBytes} bytes`)
     this.limitBytes = limitBytes
   }
 }
 
-/** One array with the bytes of all. */
+/** One array with the bytes of all; a single chunk is returned as it is. */
 export function concat(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length === 1) return chunks[0]!
   let length = 0
   for (const chunk of chunks) length += chunk.length
-  const all = new Uint8Array(length)
+  // A large one is not filled with zeros first: every byte is written below.
+  const all = length < 4096 ? new Uint8Array(length) : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
   let at = 0
   for (const chunk of chunks) {
     all.set(chunk, at)
@@ -32,6 +35,7 @@ export function concat(chunks: readonly Uint8Array[]): Uint8Array {
  */
 export async function collect(stream: ByteStream, options: { maxBytes?: number } = {}): Promise<Uint8Array> {
   const { maxBytes = Number.POSITIVE_INFINITY } = options
+  if (!(maxBytes >= 0)) throw new RangeError(`Cannot hold at most ${maxBytes} bytes: a limit is 0 or more`)
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of stream) {
@@ -44,7 +48,7 @@ export async function collect(stream: ByteStream, options: { maxBytes?: number }
 
 /** The same bytes in chunks of exactly `size`, the last one shorter. Chunks that fit already are passed on uncopied. */
 export async function* rechunk(stream: ByteStream, size: number): ByteStream {
-  if (!(Number.isSafeInteger(size) && size > 0)) throw new RangeError(`Cannot rechunk to ${size} bytes`)
+  requireChunkBytes(size)
   let held: Uint8Array[] = []
   let heldBytes = 0
   for await (const chunk of stream) {
@@ -68,10 +72,16 @@ export async function* rechunk(stream: ByteStream, size: number): ByteStream {
   if (heldBytes > 0) yield concat(held)
 }
 
-/** The first `count` bytes of the stream; the rest is not pulled. */
+/**
+ * The first `count` bytes of the stream, or all if there are fewer. Nothing is pulled after them, or at all when
+ * `count` is 0.
+ *
+ * @throws RangeError when `count` is negative or not a number.
+ */
 export async function* take(stream: ByteStream, count: number): ByteStream {
+  if (!(count >= 0)) throw new RangeError(`Cannot take ${count} bytes: it takes 0 or more`)
   let left = count
-  if (left <= 0) return
+  if (left === 0) return
   for await (const chunk of stream) {
     if (chunk.length >= left) {
       yield chunk.subarray(0, left)
@@ -82,8 +92,7 @@ export async function* take(stream: ByteStream, count: number): ByteStream {
   }
 }
 
+/** Whether both hold the same bytes. Not for secrets: the time it takes tells where they differ. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
+  return a.length === b.length && Buffer.compare(a, b) === 0
 }
