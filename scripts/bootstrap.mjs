@@ -43,7 +43,12 @@ export function build(...args) {
   const first = !existsSync(join(root, 'apps', 'cli', 'dist'))
   const argv = ['run', ...args, '--output-logs=errors-only']
   const stdio = first ? ['inherit', 2, 2] : ['ignore', 'pipe', 'pipe']
-  const { status, error, stdout, stderr } = spawnSync(join(bin, 'turbo'), argv, { cwd: root, env: toolEnv(), stdio })
+  const { status, error, stdout, stderr } = spawnSync(join(bin, 'turbo'), argv, {
+    cwd: root,
+    env: toolEnv(),
+    stdio,
+    maxBuffer: 1 << 26,
+  })
   if (status === 0) return
   if (!first) process.stderr.write(Buffer.concat([stdout ?? Buffer.alloc(0), stderr ?? Buffer.alloc(0)]))
   throw new Error(`Cannot build: ${error?.message ?? `turbo ended with code ${status}`}`)
