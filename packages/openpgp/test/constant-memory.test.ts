@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import type { ByteStream } from '@coalmine/bytes'
 import { expect, it } from 'vitest'
 import { decryptMessage, encryptMessage } from '../src/index.ts'
@@ -9,29 +10,33 @@ async function* repeated(piece: Uint8Array, times: number): ByteStream {
   for (let i = 0; i < times; i++) yield piece
 }
 
-/** Bytes, SHA-256 and the memory that came on top. */
+/** Bytes, CRC-32 and the memory that came on top. */
 async function measured(stream: ByteStream) {
-  const hash = createHash('sha256')
   const before = process.memoryUsage().rss
+  let digest = 0
   let bytes = 0
   let peak = 0
   for await (const piece of stream) {
-    hash.update(piece)
+    digest = crc32(piece, digest)
     bytes += piece.length
     peak = Math.max(peak, process.memoryUsage().rss)
   }
-  return { bytes, digest: hash.digest('hex'), grownMiB: (peak - before) / 1024 / 1024 }
+  return { bytes, digest, grownMiB: (peak - before) / 1024 / 1024 }
+}
+
+function digestOf(piece: Uint8Array, times: number): number {
+  let digest = 0
+  for (let i = 0; i < times; i++) digest = crc32(piece, digest)
+  return digest
 }
 
 const options = { passphrase: 'x', s2kCount: 1024 }
 
-it('512 MiB that do not shrink go through in constant memory', async () => {
-  const mebibytes = 512
+it('320 MiB that do not shrink go through in constant memory', async () => {
+  const mebibytes = 320
   const encrypted = encryptMessage(repeated(chunk, mebibytes), { ...options, compression: { algorithm: 'none' } })
   const { bytes, digest, grownMiB } = await measured(decryptMessage(encrypted, options))
-  const expected = createHash('sha256')
-  for (let i = 0; i < mebibytes; i++) expected.update(chunk)
-  expect({ bytes, digest }).toEqual({ bytes: mebibytes * chunk.length, digest: expected.digest('hex') })
+  expect({ bytes, digest }).toEqual({ bytes: mebibytes * chunk.length, digest: digestOf(chunk, mebibytes) })
   expect(grownMiB).toBeLessThan(200)
 }, 120_000)
 
