@@ -98,7 +98,9 @@ describe('PacketReader', () => {
       }
     })
 
-    it.skipIf(how === 'open')(`finds out when one written as ${how} is cut anywhere`, async () => {
+    // One without a length ends where its stream does.
+    if (how === 'open') continue
+    it(`finds out when one written as ${how} is cut anywhere`, async () => {
       for (const place of ['stored', 'inside'] as const) {
         for (let end = 1; end < packet.length; end += place === 'stored' ? 1 : 7) {
           const reader = new PacketReader(fromBytes(packet.subarray(0, end)).open(), place)
