@@ -1,3 +1,4 @@
+/// <reference path="./seek-bzip.d.ts" />
 import { setImmediate } from 'node:timers/promises'
 import { ByteReader, type ByteStream } from '@coalmine/bytes'
 import Bunzip, { type BlockInput, type BlockOutput } from 'seek-bzip'

@@ -156,13 +156,12 @@ export class Repository {
     const { chains } = await this.collect()
     const sets = chains.flatMap((chain) => chain.sets).filter((set) => set.encrypted)
     const newest = sets.toSorted((a, b) => a.endSeconds - b.endSeconds).toReversed()
-    let refused: unknown
+    let refused: RepositoryError | undefined
     for (const set of newest.slice(0, 3)) {
       try {
         await this.#remoteManifest(set)
         if (refused !== undefined) {
-          const message = refused instanceof Error ? refused.message : String(refused)
-          this.#onEvent({ type: 'damaged-manifest', key: newest[0]!.manifest!.key, message })
+          this.#onEvent({ type: 'damaged-manifest', key: newest[0]!.manifest!.key, message: refused.message })
         }
         return
       } catch (error) {

@@ -15,7 +15,7 @@ import { formatStatistics } from '../statistics-text.ts'
 export async function full([source, url]: readonly RawPath[], context: Context, implied: boolean): Promise<void> {
   const { settings, log, signal } = context
   const root = canonicalSource(localPath(source!))
-  requireSource(root)
+  const folder = openableSource(root)
   const session = await Session.open(url!, context, { write: true })
   try {
     const { chains } = await session.collect(log)
@@ -28,7 +28,7 @@ export async function full([source, url]: readonly RawPath[], context: Context, 
     if (!settings.flag('no-encryption')) await session.repository.checkPassphrase()
     const times = chains.flatMap((chain) => chain.sets.map((set) => set.endSeconds))
     const timeSeconds = await freeTime(Math.max(0, ...times), context)
-    const tree = await openTree(rawToBytes(root), { signal })
+    const tree = await openTree(folder, { signal })
     try {
       await write(session, tree, root, timeSeconds, context)
     } finally {
@@ -50,7 +50,7 @@ async function write(
   const startMs = Date.now()
   const dryRun = settings.flag('dry-run')
   const showProgress = settings.flag('progress')
-  const total = showProgress && !dryRun ? await totalBytes(root, signal) : 0
+  const total = showProgress && !dryRun ? await totalBytes(openableSource(root), signal) : 0
   const progress = showProgress ? new Progress(log, total, settings.integer('progress-rate') ?? 3) : undefined
   const onEvent = (event: BackupEvent) => tell(event, root, log, progress)
   let result: BackupResult
@@ -86,14 +86,19 @@ async function write(
   log.always('notice', formatStatistics(result.statistics, frame))
 }
 
-function requireSource(root: RawPath): void {
+/**
+ * The source as it is opened: through a symlink, because nobody means the link itself.
+ *
+ * @throws CommandError when there is nothing.
+ */
+function openableSource(root: RawPath): Buffer {
+  const path = rawToBytes(root)
   try {
-    statSync(rawToBytes(root))
+    const isFolder = statSync(path).isDirectory()
+    return isFolder ? Buffer.concat([path, Buffer.from('/.')]) : path
   } catch (error) {
-    const reason =
-      error instanceof Error && 'code' in error && error.code !== 'ENOENT'
-        ? String(error.code)
-        : 'no such file or folder'
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    const reason = code === 'ENOENT' ? 'no such file or folder' : code
     throw new CommandError(exitCode.sourceMissing, `Cannot back up "${displayPath(root)}": ${reason}`, { cause: error })
   }
 }
@@ -115,8 +120,8 @@ async function freeTime(lastSeconds: number, { settings, signal }: Context): Pro
   }
 }
 
-async function totalBytes(root: RawPath, signal: AbortSignal): Promise<number> {
-  const tree = await openTree(rawToBytes(root), { signal })
+async function totalBytes(source: Buffer, signal: AbortSignal): Promise<number> {
+  const tree = await openTree(source, { signal })
   try {
     return (await surveyFull({ tree, signal })).sourceFileSize
   } finally {
