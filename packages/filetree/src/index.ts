@@ -1,1 +1,9 @@
-export {}
+export type { Address } from './lib/address.ts'
+export type { Ownership } from './lib/attributes.ts'
+export { type FileEffects, type FileFacts, nodeEffects } from './lib/effects.ts'
+export type { EntryKind, OpenableEntry, Tree, TreeBatch, TreeEntry, TreeProblem, WalkOptions } from './lib/entry.ts'
+export { FileTreeError } from './lib/errors.ts'
+export { type OwnerOptions, ownerNames, type Owners } from './lib/owners.ts'
+export { createTreeWriter, type TreeWriterOptions } from './lib/tree-writer.ts'
+export { openTree, type OpenTreeOptions, walk } from './lib/tree.ts'
+export { type FileSink, isFatal, type TreeWriter, type WriteEntry, type WriteProblem } from './lib/write-entry.ts'

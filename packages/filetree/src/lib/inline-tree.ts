@@ -1,0 +1,78 @@
+import type { ByteStream } from '@coalmine/bytes'
+import { setImmediate } from 'node:timers/promises'
+import { unpackBatch } from './batch.ts'
+import type { OpenableEntry, Tree, TreeBatch, WalkOptions } from './entry.ts'
+import { FileTreeError } from './errors.ts'
+import { TreeOpener } from './file-reader.ts'
+import { closeRoot, openRoot, type TreeRoot } from './tree-root.ts'
+import { TreeWalker } from './walker.ts'
+
+/** A tree that is read in place, with nothing ahead. Between two batches or pieces other work gets its turn. */
+export class InlineTree implements Tree {
+  readonly #root: TreeRoot
+  readonly #opener: TreeOpener
+  readonly #signal: AbortSignal | undefined
+  /** What is under way and holds descriptors. */
+  readonly #open = new Set<{ close(): void }>()
+  #closed = false
+
+  /** @throws FileTreeError when the tree cannot be opened. */
+  constructor(root: string, signal: AbortSignal | undefined) {
+    this.#root = openRoot(root)
+    this.#opener = new TreeOpener(this.#root)
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#end)
+  }
+
+  async *walk(options: WalkOptions = {}): AsyncGenerator<TreeBatch, void, undefined> {
+    this.#check()
+    const walker = new TreeWalker(this.#root, options)
+    this.#open.add(walker)
+    try {
+      for (let batch = walker.next(); batch !== undefined; batch = walker.next()) {
+        yield unpackBatch(batch)
+        await setImmediate()
+        this.#check()
+      }
+    } finally {
+      this.#open.delete(walker)
+      walker.close()
+    }
+  }
+
+  async *open(entry: OpenableEntry): ByteStream {
+    this.#check()
+    const reader = this.#opener.open(entry)
+    this.#open.add(reader)
+    try {
+      for (;;) {
+        const { bytes, last } = reader.next()
+        if (bytes.length > 0) yield bytes
+        if (last) return
+        await setImmediate()
+        this.#check()
+      }
+    } finally {
+      this.#open.delete(reader)
+      reader.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#end()
+  }
+
+  readonly #end = () => {
+    if (this.#closed) return
+    this.#closed = true
+    this.#signal?.removeEventListener('abort', this.#end)
+    for (const thing of this.#open) thing.close()
+    this.#opener.close()
+    closeRoot(this.#root)
+  }
+
+  #check(): void {
+    this.#signal?.throwIfAborted()
+    if (this.#closed) throw new FileTreeError('closed', 'Cannot read the tree: it was closed')
+  }
+}

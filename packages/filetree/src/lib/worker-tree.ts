@@ -1,0 +1,156 @@
+import type { ByteStream, RawPath } from '@coalmine/bytes'
+import { Worker } from 'node:worker_threads'
+import { unpackBatch } from './batch.ts'
+import type { OpenableEntry, Tree, TreeBatch, WalkOptions } from './entry.ts'
+import { FileTreeError } from './errors.ts'
+import type { TreeReply, TreeRequest } from './tree-server.ts'
+
+type Sent = Extract<TreeReply, { id: number }>
+
+/** The worker's file beside this one: TypeScript where we run from source, JavaScript otherwise. */
+const workerUrl = new URL(`./tree-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
+
+/** What came for one walk or reading and was not taken yet. */
+interface Channel {
+  readonly id: number
+  readonly queue: Sent[]
+  wake: (() => void) | undefined
+}
+
+/**
+ * A tree whose file system calls are made in one worker thread.
+ *
+ * `undefined` when no worker can be started here: the file is not there (a bundle), or cannot be run (TypeScript on a
+ * Node without it). The caller then does the same in place.
+ *
+ * @throws FileTreeError when the tree cannot be opened.
+ */
+export async function startWorkerTree(
+  root: string,
+  options: { signal?: AbortSignal; aheadBytes: number; url?: URL },
+): Promise<Tree | undefined> {
+  const worker = new Worker(options.url ?? workerUrl, { workerData: { root }, env: {}, name: 'filetree' })
+  const first = await firstReply(worker)
+  if (first?.type === 'ready') return new WorkerTree(worker, options)
+  await worker.terminate()
+  if (first?.type !== 'refused') return undefined
+  throw new FileTreeError(first.code, first.message, { path: '' as RawPath, operation: 'open' })
+}
+
+/** `undefined` when the worker ends or fails before it says anything. */
+function firstReply(worker: Worker): Promise<TreeReply | undefined> {
+  return new Promise((resolve) => {
+    const settle = (reply?: TreeReply) => {
+      // One by one: the worker counts its listeners by listeners of its own, which must stay.
+      worker.off('message', settle).off('error', failed).off('exit', failed)
+      resolve(reply)
+    }
+    const failed = () => settle()
+    worker.on('message', settle).on('error', failed).on('exit', failed)
+  })
+}
+
+class WorkerTree implements Tree {
+  readonly #worker: Worker
+  readonly #aheadBytes: number
+  readonly #signal: AbortSignal | undefined
+  readonly #channels = new Map<number, Channel>()
+  #lastId = 0
+  #waiting = 0
+  #failure: { reason: unknown } | undefined
+  #gone: Promise<unknown> | undefined
+
+  constructor(worker: Worker, options: { signal?: AbortSignal; aheadBytes: number }) {
+    this.#worker = worker
+    this.#aheadBytes = options.aheadBytes
+    this.#signal = options.signal
+    worker.on('message', (reply: Sent) => this.#receive(reply))
+    worker.on('error', (cause) =>
+      this.#end(new FileTreeError('worker', 'Cannot read the tree: its worker failed', { cause })),
+    )
+    worker.on('exit', () => this.#end(new FileTreeError('worker', 'Cannot read the tree: its worker ended')))
+    // A tree that is open and idle does not keep the process alive; one that is waited for does.
+    worker.unref()
+    this.#signal?.addEventListener('abort', this.#abort)
+    if (this.#signal?.aborted === true) this.#abort()
+  }
+
+  async *walk(options: WalkOptions = {}): AsyncGenerator<TreeBatch, void, undefined> {
+    const { contentUpTo = 0 } = options
+    const aheadBytes = this.#aheadBytes
+    for await (const reply of this.#run((id) => ({ type: 'walk', id, contentUpTo, aheadBytes }))) {
+      if (reply.type === 'batch') yield unpackBatch(reply.batch)
+    }
+  }
+
+  async *open(entry: OpenableEntry): ByteStream {
+    const { path, mode, uid, gid } = entry
+    for await (const reply of this.#run((id) => ({ type: 'open', id, entry: { path, mode, uid, gid } }))) {
+      if (reply.type === 'piece' && reply.piece.length > 0) yield reply.piece
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#end(new FileTreeError('closed', 'Cannot read the tree: it was closed'))
+    await this.#gone
+  }
+
+  readonly #abort = () => this.#end(this.#signal!.reason)
+
+  async *#run(request: (id: number) => TreeRequest): AsyncGenerator<Sent, void, undefined> {
+    if (this.#failure !== undefined) throw this.#failure.reason
+    const id = ++this.#lastId
+    const channel: Channel = { id, queue: [], wake: undefined }
+    this.#channels.set(id, channel)
+    this.#send(request(id))
+    let over = false
+    try {
+      while (!over) {
+        const reply = await this.#next(channel)
+        if (reply.type === 'failed') {
+          over = true
+          throw new FileTreeError(reply.code, reply.message, { path: reply.path, operation: reply.operation })
+        }
+        over = reply.last
+        if (!over) this.#send({ type: 'taken', id, bytes: reply.bytes })
+        yield reply
+      }
+    } finally {
+      this.#channels.delete(id)
+      if (!over) this.#send({ type: 'cancel', id })
+    }
+  }
+
+  async #next(channel: Channel): Promise<Sent> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.reason
+      const reply = channel.queue.shift()
+      if (reply !== undefined) return reply
+      if (this.#waiting++ === 0) this.#worker.ref()
+      await new Promise<void>((resolve) => {
+        channel.wake = resolve
+      })
+      if (--this.#waiting === 0) this.#worker.unref()
+    }
+  }
+
+  #receive(reply: Sent): void {
+    const channel = this.#channels.get(reply.id)
+    // What was under way when a loop was left.
+    if (channel === undefined) return
+    channel.queue.push(reply)
+    channel.wake?.()
+  }
+
+  #send(request: TreeRequest): void {
+    if (this.#failure === undefined) this.#worker.postMessage(request, [])
+  }
+
+  #end(reason: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = { reason }
+    this.#signal?.removeEventListener('abort', this.#abort)
+    for (const channel of this.#channels.values()) channel.wake?.()
+    this.#gone = this.#worker.terminate()
+  }
+}
