@@ -157,10 +157,8 @@ const differences: Record<string, (source: string, ours: Manifest | undefined, t
     ours !== undefined &&
     theirs.dies === undefined &&
     isDeepStrictEqual({ ...asTheirs(ours, true), files: null }, { ...theirs, files: null }),
-  'fields stand in volumes, not in lists of files': (source, ours, theirs) =>
-    ours !== undefined &&
-    theirs.dies === undefined &&
-    /^filelist[^]*^[ \t]*(startingpath|endingpath|hash) /im.test(source),
+  'fields stand in volumes, not in lists of files': (source, _, theirs) =>
+    theirs.dies === undefined && /^filelist[^]*^[ \t]*(startingpath|endingpath|hash) /im.test(source),
   'a field that begins at the margin has its line': (source, ours, theirs) =>
     ours !== undefined && theirs.dies === undefined && /^(hostname|localdir) *$/im.test(source),
   'the last line needs no line feed': (source, ours, theirs) =>
