@@ -135,13 +135,23 @@ export class Repository {
     }
   }
 
-  /** The given volumes of a set, in order, each checked against the manifest. */
-  volumes(set: BackupSet, manifest: Manifest, numbers: readonly number[]): AsyncIterable<CheckedVolume> {
+  /**
+   * The given volumes of a set, in order, each checked against the manifest.
+   *
+   * @param options.ahead - Fetch the next one while one is read; true.
+   */
+  volumes(
+    set: BackupSet,
+    manifest: Manifest,
+    numbers: readonly number[],
+    options: { ahead?: boolean } = {},
+  ): AsyncIterable<CheckedVolume> {
     return readVolumes(set, manifest, numbers, {
       storage: this.storage,
       openerOf: (object) => this.#openerOf(object),
       spool: this.#ownSpool(),
       tries: this.#options.tries ?? 5,
+      ahead: options.ahead ?? true,
       signal: this.#options.signal,
       onEvent: this.#onEvent,
     })

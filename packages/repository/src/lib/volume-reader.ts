@@ -11,6 +11,8 @@ export interface VolumeReaderParts {
   readonly spool: Spool
   /** How often a volume is fetched when its hash is wrong. */
   readonly tries: number
+  /** Whether the next volume is fetched while one is read. */
+  readonly ahead: boolean
   readonly signal: AbortSignal | undefined
   readonly onEvent: (event: RepositoryEvent) => void
 }
@@ -23,7 +25,7 @@ export interface CheckedVolume {
 }
 
 /**
- * Fetches volumes in order, one ahead of the reader. Each is on disk and its hash is checked before a byte of it is
+ * Fetches volumes in order, as a rule one ahead of the reader. Each is on disk and its hash is checked before a byte of it is
  * handed on.
  */
 export async function* readVolumes(
@@ -41,10 +43,9 @@ export async function* readVolumes(
     return job
   }
   try {
-    ahead = fetch(0)
     for (let index = 0; index < numbers.length; index++) {
-      const file = await ahead!
-      ahead = fetch(index + 1)
+      const file = await (ahead ?? fetch(index)!)
+      ahead = parts.ahead ? fetch(index + 1) : undefined
       try {
         const source = await file.source()
         const envelope = await parts.openerOf(set.volumes.get(numbers[index]!)!)

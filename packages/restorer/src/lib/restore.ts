@@ -1,14 +1,10 @@
 import { comparePaths, concat, displayPath, isBelow, type RawPath } from '@coalmine/bytes'
 import type { FileSink, TreeWriter, WriteEntry } from '@coalmine/filetree'
 import type { Repository } from '@coalmine/repository'
-import {
-  type BackupSet,
-  type DiffTarEntry,
-  DiffTarDecoder,
-  type DiffTarPart,
-  type EntryMeta,
-} from '@coalmine/volume-format'
+import type { BackupSet, DiffTarEntry, DiffTarPart, EntryMeta, Manifest } from '@coalmine/volume-format'
 import { RestoreError } from './errors.ts'
+import { mergeSets } from './merge-sets.ts'
+import { readParts, SetReader } from './set-reader.ts'
 import type { RestoreEvent } from './events.ts'
 import { volumesFor } from './plan.ts'
 
@@ -19,6 +15,8 @@ export interface RestoreOptions {
   /** What to restore, relative to the root of the backup; everything by default. It becomes the target itself. */
   readonly path?: RawPath
   readonly writer: TreeWriter
+  /** A folder of the file system that is restored to, for large files that several sets changed. */
+  readonly scratchFolder: string | Buffer
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RestoreEvent) => void
 }
@@ -44,36 +42,51 @@ const wholeFileBytes = 1 << 20
  */
 export async function restore(options: RestoreOptions): Promise<RestoreSummary> {
   const { repository, sets, path = '' as RawPath, writer, signal, onEvent = () => undefined } = options
-  const [set, ...increments] = sets
-  if (set === undefined || set.times.type !== 'full')
-    throw new RangeError('Cannot restore: the first set is no full backup')
-  if (increments.length > 0) {
-    throw new RestoreError(
-      'unsupported',
-      `Cannot restore the state of an incremental set yet: only the ${sets.length - 1 === 1 ? 'full set' : 'full set'} before it can be restored`,
-    )
+  if (sets[0]?.times.type !== 'full') throw new RangeError('Cannot restore: the first set is no full backup')
+  const plans: { set: BackupSet; manifest: Manifest; numbers: number[] }[] = []
+  for (const set of sets) {
+    const manifest = await repository.manifest(set)
+    plans.push({ set, manifest, numbers: volumesFor(manifest, path) })
   }
-  const manifest = await repository.manifest(set)
-  const numbers = volumesFor(manifest, path)
-  const run = new Restore(path, writer, onEvent)
-  const decoder = new DiffTarDecoder()
+  const total = plans.reduce((sum, { numbers }) => sum + numbers.length, 0)
   let done = 0
-  volumes: for await (const volume of repository.volumes(set, manifest, numbers)) {
-    decoder.beginVolume()
-    for await (const chunk of volume.open()) {
-      signal?.throwIfAborted()
-      run.apply(decoder.push(chunk))
-      if (run.isPast) break volumes
+  const streams = plans.map(({ set, manifest, numbers }) => {
+    const onVolume = (number: number) => onEvent({ type: 'volume', number, done: ++done, total })
+    // Sets of a chain are read side by side: one volume each in the spool is enough.
+    const volumes = repository.volumes(set, manifest, numbers, { ahead: plans.length === 1 })
+    return readParts(volumes, onVolume, signal)
+  })
+  const run = new Restore(path, writer, onEvent)
+  try {
+    for await (const parts of streams.length === 1 ? streams[0]! : merged(streams, path, run, options)) {
+      run.apply(parts)
+      if (run.isPast) break
     }
-    run.apply(decoder.endVolume())
-    onEvent({ type: 'volume', number: volume.number, done: ++done, total: numbers.length })
+  } catch (error) {
+    run.abandon()
+    throw error
+  } finally {
+    await Promise.all(streams.map((stream) => stream.return()))
   }
-  if (!run.isPast) run.apply(decoder.finish())
   if (run.entries === 0) {
     throw new RestoreError('path-not-found', `Cannot restore "${displayPath(path)}": it is not in the backup`)
   }
   writer.finish()
   return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete }
+}
+
+function merged(
+  streams: readonly ReturnType<typeof readParts>[],
+  path: RawPath,
+  run: Restore,
+  { scratchFolder, signal }: RestoreOptions,
+): AsyncIterable<DiffTarPart[]> {
+  const readers = streams.map((stream) => new SetReader(stream, path))
+  return mergeSets(readers, {
+    scratchFolder: typeof scratchFolder === 'string' ? Buffer.from(scratchFolder) : scratchFolder,
+    onProblem: (at, message) => run.leaveOut(at, message),
+    signal,
+  })
 }
 
 /** Applies the parts of a set's volumes, in order, to the writer. */
@@ -103,6 +116,18 @@ class Restore {
     }
   }
 
+  /** Counts and tells what cannot be restored. */
+  leaveOut(path: RawPath, message: string): void {
+    this.incomplete += 1
+    this.#onEvent({ type: 'incomplete', path, message })
+  }
+
+  /** Leaves nothing of a file that is half written. */
+  abandon(): void {
+    this.#file?.sink?.abort()
+    this.#file = undefined
+  }
+
   #begin(entry: DiffTarEntry): void {
     if (!isBelow(entry.path, this.#path)) {
       this.isPast = comparePaths(entry.path, this.#path) > 0
@@ -112,10 +137,7 @@ class Restore {
       throw new RestoreError('damaged', `Cannot restore "${displayPath(entry.path)}": a full set holds a change of it`)
     }
     if ((entry.firstBlock ?? 1) !== 1) {
-      this.incomplete += 1
-      const message = `its first ${entry.firstBlock! - 1} blocks are missing`
-      this.#onEvent({ type: 'incomplete', path: entry.path, message })
-      return
+      return this.leaveOut(entry.path, `its first ${entry.firstBlock! - 1} blocks are missing`)
     }
     this.entries += 1
     const meta = this.#relative(entry.meta)

@@ -6,6 +6,8 @@ import type { Envelope } from './envelope.ts'
 export interface GzipOptions {
   /** 0 (stored only) to 9; 4 by default. */
   level?: number
+  /** Plain bytes of one deflate job; 262,144. */
+  chunkBytes?: number
   /** How many chunks are deflated at a time; as many as there are cores by default. */
   parallel?: number
   /** The time in the header, epoch seconds; by default the time when an object is begun. 0 says none. */
@@ -20,7 +22,7 @@ export interface GzipOptions {
  * @throws RangeError at once when an option is out of range.
  */
 export function gzipEnvelope(options: GzipOptions = {}): Envelope {
-  const { level, parallel, mtime, signal } = options
+  const { level, chunkBytes, parallel, mtime, signal } = options
   if (mtime !== undefined && !(Number.isInteger(mtime) && mtime >= 0 && mtime < 2 ** 32)) {
     throw new RangeError(`Cannot write the time ${mtime} into a gzip header: it is no whole second since 1970`)
   }
@@ -28,11 +30,11 @@ export function gzipEnvelope(options: GzipOptions = {}): Envelope {
     suffixOf: (kind) => (kind === 'manifest' ? '' : '.gz'),
     seal: (kind, plain) => (kind === 'manifest' ? plain : gzip(plain, options)),
     open: (kind, stored) => (kind === 'manifest' ? stored.open() : inflate(stored.open(), { format: 'gzip', signal })),
-    lagBytes: deflateLagBytes({ level, parallel }),
+    lagBytes: deflateLagBytes({ level, chunkBytes, parallel }),
   }
 }
 
-async function* gzip(plain: ByteStream, { level, parallel, mtime, signal }: GzipOptions): ByteStream {
+async function* gzip(plain: ByteStream, { level, chunkBytes, parallel, mtime, signal }: GzipOptions): ByteStream {
   let checksum = 0
   let length = 0
   async function* measured(): ByteStream {
@@ -43,7 +45,7 @@ async function* gzip(plain: ByteStream, { level, parallel, mtime, signal }: Gzip
     }
   }
   let header: Uint8Array | undefined = gzipHeader(mtime ?? Math.floor(Date.now() / 1000))
-  for await (const chunk of deflate(measured(), { level, parallel, signal })) {
+  for await (const chunk of deflate(measured(), { level, chunkBytes, parallel, signal })) {
     yield header === undefined ? chunk : concat([header, chunk])
     header = undefined
   }

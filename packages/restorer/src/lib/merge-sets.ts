@@ -1,0 +1,96 @@
+import { comparePaths, type ByteStream, type RawPath } from '@coalmine/bytes'
+import { patch } from '@coalmine/rdiff'
+import type { DiffTarEntry, DiffTarPart } from '@coalmine/volume-format'
+import { Scratch } from './scratch.ts'
+import type { SetReader } from './set-reader.ts'
+
+export interface MergeOptions {
+  /** Folder for what does not fit in memory. */
+  readonly scratchFolder: Buffer
+  /** The state of a path cannot be told from the sets. */
+  readonly onProblem: (path: RawPath, message: string) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * The state after the last of the sets, as the parts of one full set.
+ *
+ * Of each path everything before its last whole state is dropped; `deleted` is no state; otherwise the changes after it
+ * are applied in order.
+ *
+ * @param readers - One per set, the full one first, all of one chain.
+ */
+export async function* mergeSets(readers: readonly SetReader[], options: MergeOptions): AsyncIterable<DiffTarPart[]> {
+  await Promise.all(readers.map((reader) => reader.next()))
+  for (;;) {
+    const group = lowest(readers)
+    if (group.length === 0) return
+    const path = group[0]!.entry!.path
+    const base = group.findLastIndex((reader) => reader.entry!.action !== 'diff')
+    const states = group.slice(Math.max(base, 0))
+    if (base < 0) {
+      options.onProblem(path, 'what its changes build on is missing')
+    } else if (states[0]!.entry!.action === 'deleted') {
+      if (states.length > 1) options.onProblem(path, 'it was changed after it was deleted')
+    } else {
+      yield* writeState(states, options)
+    }
+    await Promise.all(group.map((reader) => reader.next()))
+  }
+}
+
+/** The readers that are at the first path of all, in the order of their sets. */
+function lowest(readers: readonly SetReader[]): SetReader[] {
+  let group: SetReader[] = []
+  for (const reader of readers) {
+    if (reader.entry === undefined) continue
+    const order = group.length === 0 ? -1 : comparePaths(reader.entry.path, group[0]!.entry!.path)
+    if (order < 0) group = [reader]
+    else if (order === 0) group.push(reader)
+  }
+  return group
+}
+
+async function* writeState(states: readonly SetReader[], options: MergeOptions): AsyncIterable<DiffTarPart[]> {
+  const entries = states.map((reader) => reader.entry!)
+  const missing = entries.find((entry) => (entry.firstBlock ?? 1) !== 1)
+  const [snapshot, ...diffs] = entries
+  if (missing !== undefined || (diffs.length > 0 && snapshot!.meta!.kind !== 'file')) {
+    const what =
+      missing === undefined ? `its changes build on a ${snapshot!.meta!.kind}` : 'the beginning of it is missing'
+    options.onProblem(snapshot!.path, what)
+    return
+  }
+  const entry: DiffTarEntry = { action: 'snapshot', path: snapshot!.path, meta: entries.at(-1)!.meta }
+  yield [{ type: 'entry', entry }]
+  if (diffs.length === 0) {
+    for await (const bytes of states[0]!.data()) yield [{ type: 'data', bytes }]
+  } else {
+    for await (const bytes of patched(states, options)) yield [{ type: 'data', bytes }]
+  }
+  yield [{ type: 'end' }]
+}
+
+/** The content after the last change. Of the states in between, one is held at a time. */
+async function* patched(states: readonly SetReader[], { scratchFolder, signal }: MergeOptions): ByteStream {
+  const [first, ...changes] = states
+  const last = changes.pop()!
+  let scratch = new Scratch(scratchFolder)
+  try {
+    let basis = await scratch.fill(first!.data())
+    for (const change of changes) {
+      const next = new Scratch(scratchFolder)
+      try {
+        basis = await next.fill(patch(basis, change.data(), { signal }))
+      } catch (error) {
+        next.close()
+        throw error
+      }
+      scratch.close()
+      scratch = next
+    }
+    yield* patch(basis, last.data(), { signal })
+  } finally {
+    scratch.close()
+  }
+}

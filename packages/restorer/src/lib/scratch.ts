@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import { type ByteRange, type ByteSource, type ByteStream, concat } from '@coalmine/bytes'
+
+// A file below this is patched in memory.
+const memoryBytes = 32 << 20
+const readBytes = 1 << 20
+
+/**
+ * Holds one state of a file while the next is made from it. Small ones stay in memory; larger ones lie in a file without
+ * a name, in the folder that is restored into, so that plain content is nowhere where it would not be anyway.
+ */
+export class Scratch {
+  readonly #folder: Buffer
+  #pieces: Uint8Array[] = []
+  #descriptor: number | undefined
+  #bytes = 0
+
+  /** @param folder - Exists when more than fits in memory comes. */
+  constructor(folder: Buffer) {
+    this.#folder = folder
+  }
+
+  async fill(content: ByteStream): Promise<ByteSource> {
+    for await (const chunk of content) this.#write(chunk)
+    return this.#source()
+  }
+
+  close(): void {
+    this.#pieces = []
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor)
+    this.#descriptor = undefined
+  }
+
+  #write(chunk: Uint8Array): void {
+    if (this.#descriptor === undefined && this.#bytes + chunk.length <= memoryBytes) {
+      this.#pieces.push(chunk)
+    } else {
+      this.#descriptor ??= this.#moveToFile()
+      writeAll(this.#descriptor, chunk)
+    }
+    this.#bytes += chunk.length
+  }
+
+  #moveToFile(): number {
+    const name = Buffer.from(`/.coalmine-${randomBytes(8).toString('hex')}`)
+    const path = Buffer.concat([this.#folder, name])
+    const descriptor = openSync(path, 'wx+', 0o600)
+    unlinkSync(path)
+    for (const piece of this.#pieces) writeAll(descriptor, piece)
+    this.#pieces = []
+    return descriptor
+  }
+
+  #source(): ByteSource {
+    const size = this.#bytes
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) {
+      const whole = concat(this.#pieces)
+      return { size, open: (range) => inMemory(whole, range) }
+    }
+    return { size, open: (range) => onDisk(descriptor, size, range) }
+  }
+}
+
+async function* inMemory(bytes: Uint8Array, { start = 0, end = bytes.length }: ByteRange = {}): ByteStream {
+  if (end > start) yield bytes.subarray(start, end)
+}
+
+async function* onDisk(descriptor: number, size: number, { start = 0, end = size }: ByteRange = {}): ByteStream {
+  for (let at = start; at < end;) {
+    const buffer = Buffer.allocUnsafe(Math.min(readBytes, end - at))
+    const count = readSync(descriptor, buffer, 0, buffer.length, at)
+    if (count === 0) throw new Error(`Cannot read the scratch file to byte ${end}: it ends at ${at}`)
+    yield buffer.subarray(0, count)
+    at += count
+  }
+}
+
+function writeAll(descriptor: number, chunk: Uint8Array): void {
+  for (let at = 0; at < chunk.length;) at += writeSync(descriptor, chunk, at)
+}
