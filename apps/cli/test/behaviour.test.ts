@@ -155,21 +155,6 @@ describe('storages and disks that fail', () => {
       }
     },
   )
-
-  itWith(['root'], '--backend-retry-delay: what fails for now is tried again after the pause', async () => {
-    const place = await withSource({ a: noise(2_500_000) })
-    const small = join(place.folder, 'small')
-    mkdirSync(small)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small])
-    try {
-      writeFileSync(join(small, 'ballast'), noise(2_000_000))
-      const options = ['--backend-retry-delay', '1', '--num-retries', '3']
-      const failed = await place.run(['full', place.source, `file://${small}/storage`, ...options])
-      expect(failed.code, said(failed)).toBe(53)
-    } finally {
-      execFileSync('umount', [small])
-    }
-  })
 })
 
 describe('signals and pipes', () => {
@@ -190,7 +175,7 @@ describe('signals and pipes', () => {
     })
     let err = ''
     child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
-    const [code] = (await once(child, 'exit')) as [number]
+    const [code] = (await once(child, 'close')) as [number]
     expect(code, out + err).toBe(4)
     expect(err).toBe('Interrupted by SIGINT\n')
     expect(readdirSync(join(place.folder, 'storage'))).toEqual([])

@@ -1,5 +1,5 @@
 import { type RawPath, rawToBytes } from '@coalmine/bytes'
-import { createRegistry, type Storage, withRetry, withTimeout } from '@coalmine/storage'
+import { createRegistry, type Storage, withRetry } from '@coalmine/storage'
 import type { Context } from './session.ts'
 
 const storages = createRegistry({
@@ -9,17 +9,16 @@ const storages = createRegistry({
 /** Opens a storage with what the options say about trying again and waiting. */
 export async function openStorageUrl(url: RawPath, { settings, log, signal }: Context): Promise<Storage> {
   const storage = await storages.open(urlText(url), { signal, env: process.env, cwd: process.cwd() })
-  const stallMs = (settings.integer('timeout') ?? 30) * 1000
-  const delayMs = (settings.integer('backend-retry-delay') ?? 30) * 1000
   const tries = settings.integer('num-retries') ?? 5
+  // No limit of time: a folder on a slow disk may take minutes to put a volume to rest, and nothing tells how far it is.
   return withRetry({
     tries,
-    delayMs,
-    onEvent: ({ failures, error, delayMs: pauseMs }) =>
-      log.warning(
-        `Try ${failures} of ${tries} failed, the next one comes in ${Math.round(pauseMs / 1000)} s: ${error instanceof Error ? error.message : String(error)}`,
-      ),
-  })(withTimeout({ stallMs })(storage))
+    onEvent: ({ failures, error, delayMs }) => {
+      const reason = error instanceof Error ? error.message : 'unknown error'
+      const pause = `the next one comes in ${Math.round(delayMs / 1000)} s`
+      log.warning(`Try ${failures} of ${tries} failed, ${pause}: ${reason}`)
+    },
+  })(storage)
 }
 
 /** A URL as text; bytes that are no UTF-8 as escapes, which mean the same bytes. */

@@ -126,20 +126,6 @@ export const optionTable: readonly OptionRow[] = [
   },
   { name: 'num-retries', type: 'integer', argument: 'N', help: 'tries of a storage operation; 5 by default', least: 1 },
   {
-    name: 'backend-retry-delay',
-    type: 'integer',
-    argument: 'SECONDS',
-    help: 'pause between tries; 30 by default',
-    least: 0,
-  },
-  {
-    name: 'timeout',
-    type: 'integer',
-    argument: 'SECONDS',
-    help: 'give up an operation in which nothing moves for so long; 30 by default',
-    least: 1,
-  },
-  {
     name: 'verbosity',
     short: 'v',
     type: 'verbosity',

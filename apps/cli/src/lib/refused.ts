@@ -73,6 +73,8 @@ const services =
   /^(s3|azure|swift|ssh|scp|sftp|ftp|rsync|imap|ssl|webdav|par2|cf|b2|mf|mp|idr)-|^(gio|use-scp|scp-command|sftp-command)$/
 
 const gone: Readonly<Record<string, string>> = {
+  'backend-retry-delay': 'it concerns services that can be busy, and folders are not',
+  timeout: 'it concerns services that can hang, and none is built in yet',
   'asynchronous-upload': 'volumes are uploaded while the next ones are made anyway; --concurrency says how many',
   'copy-blocksize': 'there is nothing to tune by it here',
   'config-dir': 'there are no configuration files',

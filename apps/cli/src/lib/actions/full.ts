@@ -120,10 +120,15 @@ async function freeTime(lastSeconds: number, { settings, signal }: Context): Pro
   }
 }
 
+/** Bytes of all files, for the share that is done; a walk that reads no content. */
 async function totalBytes(source: Buffer, signal: AbortSignal): Promise<number> {
   const tree = await openTree(source, { signal })
+  let bytes = 0
   try {
-    return (await surveyFull({ tree, signal })).sourceFileSize
+    for await (const { entries } of tree.walk()) {
+      for (const entry of entries) if (entry.kind === 'file') bytes += entry.size
+    }
+    return bytes
   } finally {
     await tree.close()
   }
