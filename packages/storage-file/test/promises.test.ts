@@ -10,7 +10,7 @@ import { aroundEffects, createFileStorage, type FileStorageOptions, nodeFileStor
 
 const ways: Record<string, Partial<FileStorageOptions> & { manyObjects?: number; layer?: StorageLayer }> = {
   'flushed to the disk': { manyObjects: 100 },
-  'not flushed': { durable: false, manyObjects: 1100 },
+  'not flushed': { durable: false, manyObjects: 500 },
   'read again after writing': { durable: false, verify: true },
   'copied from local files': { durable: false, layer: throughLocalFiles },
 }
@@ -26,6 +26,7 @@ describe.each(Object.keys(ways))('createFileStorage(), %s', async (name) => {
   const harness: StorageHarness = {
     open: async () => layer(createFileStorage({ path, effects, ...options })),
     manyObjects,
+    largeBytes: name === 'flushed to the disk' ? 20_971_520 : 5_000_000,
     async plantForeign() {
       await mkdir(join(path, 'folder'))
       await writeFile(Buffer.concat([Buffer.from(`${path}/caf`), Buffer.from([0xe9])]), 'latin1')
