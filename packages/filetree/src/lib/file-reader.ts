@@ -133,8 +133,7 @@ export class TreeOpener {
         operation: 'open',
       })
     }
-    // The root is a folder: looked at as ".", it is refused as such.
-    if (path === '') return this.#stack.here()
+    if (path === '') throw changed(path, 'it is no regular file')
     if (!isInside(path)) {
       throw new FileTreeError('unsafe-name', sentence('open', path, 'the path leads elsewhere'), { path })
     }

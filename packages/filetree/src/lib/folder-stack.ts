@@ -63,10 +63,11 @@ export class FolderStack {
     return this.#prefix === undefined ? address(this.#base + this.path) : `${this.#prefix}${this.descriptor()}`
   }
 
-  /** Where a name in the current folder is. */
+  /** Where a name in the current folder is. @throws as {@link FolderStack.descriptor}. */
   at(name: string): Address {
+    const descriptor = this.descriptor()
     if (this.#prefix === undefined) return address(this.#base + joinPath(this.path, name as RawPath))
-    return address(`${this.#prefix}${this.descriptor()}/${name}`)
+    return address(`${this.#prefix}${descriptor}/${name}`)
   }
 
   /** Where something that is held open is, whatever its name is by now; `undefined` where there are no such addresses. */

@@ -16,6 +16,8 @@ export interface WalkerOptions {
   /** A batch goes when it has taken so long, on a slow file system; 50. */
   readonly batchMs?: number
   readonly nowMs?: () => number
+  /** Whether folders are asked for the kinds of what they hold, which saves calls when contents are wanted; true. */
+  readonly kinds?: boolean
   /** For tests: folders held open, and how names are found in them. */
   readonly window?: number
   readonly port?: FolderPort
@@ -39,6 +41,7 @@ const verbs = { lstat: 'look at', list: 'list', open: 'open', read: 'read', read
 export class TreeWalker {
   readonly #root: TreeRoot
   readonly #contentUpTo: number
+  readonly #kinds: boolean
   readonly #batchMs: number
   readonly #nowMs: () => number
   readonly #packer: BatchPacker
@@ -49,14 +52,16 @@ export class TreeWalker {
 
   constructor(root: TreeRoot, options: WalkerOptions = {}) {
     const { contentUpTo = 0, batchEntries = 1024, batchMs = 50, nowMs = () => performance.now() } = options
+    const { kinds = true, port = nodeEffects, window } = options
     this.#root = root
     this.#contentUpTo = contentUpTo
+    this.#kinds = kinds && contentUpTo > 0
     this.#batchMs = batchMs
     this.#nowMs = nowMs
     this.#packer = new BatchPacker(batchEntries)
     const { path, descriptor } = root
     if (descriptor === undefined) return
-    this.#stack = new FolderStack(options.port ?? nodeEffects, { path, descriptor }, options.window)
+    this.#stack = new FolderStack(port, { path, descriptor }, window)
   }
 
   /** The next batch; `undefined` after the last one. */
@@ -105,7 +110,7 @@ export class TreeWalker {
       this.#problem(listing.path, 'list', error)
       return true
     }
-    const regular = this.#contentUpTo > 0 && listing.others !== undefined && !listing.others.has(name)
+    const regular = listing.others !== undefined && !listing.others.has(name)
     if (!(regular && this.#emitFile(path, where))) this.#emit(path, name, where)
     return true
   }
@@ -207,7 +212,7 @@ export class TreeWalker {
 
   #list(path: RawPath): void {
     try {
-      this.#listings.push({ path, next: 0, ...listFolder(this.#stack!.here(), this.#contentUpTo > 0) })
+      this.#listings.push({ path, next: 0, ...listFolder(this.#stack!.here(), this.#kinds) })
     } catch (error) {
       this.#problem(path, 'list', error)
       this.#stack!.leave()

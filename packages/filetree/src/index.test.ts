@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest'
+
+it('shows exactly this to its users', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'FileTreeError',
+    'createTreeWriter',
+    'isFatal',
+    'nodeEffects',
+    'openTree',
+    'ownerNames',
+    'walk',
+  ])
+})
