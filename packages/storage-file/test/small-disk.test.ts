@@ -7,7 +7,8 @@ import { expect, it } from 'vitest'
 const program = fileURLToPath(new URL('on-small-disk.ts', import.meta.url))
 
 // A mount of its own needs rights that not even root has everywhere.
-const canMount = spawnSync('unshare', ['-m', 'true']).status === 0
+const [unshare, ...alone] = ['unshare', '-m'] as const
+const canMount = spawnSync(unshare, [...alone, 'true']).status === 0
 
 // Judge: the kernel, by a tmpfs of 1 MiB that is full and then read-only.
 it.skipIf(!canMount)('a file storage says when the disk is full, and when it is read-only', async () => {
@@ -15,7 +16,19 @@ it.skipIf(!canMount)('a file storage says when the disk is full, and when it is 
   const spool = join(await tempDir('spool'), 'spool')
   const mounted =
     'mount -t tmpfs -o size=1m,mode=700 tmpfs "$1" && disk=$1 && spool=$2 && shift 2 && exec "$@" "$disk" "$spool"'
-  const argv = ['unshare', '-m', 'sh', '-c', mounted, 'sh', disk, spool, process.execPath, ...process.execArgv, program]
+  const argv = [
+    unshare,
+    ...alone,
+    'sh',
+    '-c',
+    mounted,
+    'sh',
+    disk,
+    spool,
+    process.execPath,
+    ...process.execArgv,
+    program,
+  ]
   const { stdout } = await run(argv, { check: true })
   const said = JSON.parse(stdout.toString()) as Record<string, unknown>
   const full = (key: string) => ({

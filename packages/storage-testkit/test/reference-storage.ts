@@ -56,7 +56,7 @@ export function createPlace(options: MemoryStorageOptions = {}) {
   const harness: StorageHarness = {
     open: async () => open(),
     largeBytes: 3_000_000,
-    patienceMs: 200,
+    patienceMs: 1500,
     async plantForeign() {
       state.foreign += 2
       return 2

@@ -22,6 +22,7 @@ it('@coalmine/storage has this surface', async () => {
     'sourceBytes',
     'temporaryPrefix',
     'untilAborted',
+    'verbOf',
     'withConcurrency',
     'withEvents',
     'withRetry',

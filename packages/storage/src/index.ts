@@ -19,6 +19,7 @@ export {
   type StorageErrorCode,
   type StorageErrorOptions,
   type StorageOperation,
+  verbOf,
 } from './lib/storage-error.ts'
 export { keyProblem, quoteKey, temporaryPrefix } from './lib/keys.ts'
 export {

@@ -1,4 +1,11 @@
-import { quoteKey, type Retry, StorageError, type StorageErrorCode, type StorageOperation } from '@coalmine/storage'
+import {
+  quoteKey,
+  type Retry,
+  StorageError,
+  type StorageErrorCode,
+  type StorageOperation,
+  verbOf,
+} from '@coalmine/storage'
 
 const codes: { readonly [errno: string]: StorageErrorCode } = {
   ENOSPC: 'no-space',
@@ -46,18 +53,7 @@ export function storageError(
 ): StorageError {
   const { operation, key, display } = attempt
   const what = key === undefined ? display : `${quoteKey(key)} in ${display}`
-  return new StorageError(code, `Cannot ${words[operation]} ${what}: ${reason}`, { operation, key, ...options })
-}
-
-const words: { readonly [operation in StorageOperation]: string } = {
-  open: 'open',
-  put: 'put',
-  get: 'get',
-  stat: 'look up',
-  list: 'list',
-  delete: 'delete',
-  usage: 'measure',
-  close: 'close',
+  return new StorageError(code, `Cannot ${verbOf(operation)} ${what}: ${reason}`, { operation, key, ...options })
 }
 
 export function errnoOf(error: unknown): string {

@@ -45,7 +45,7 @@ describe('keyProblem()', () => {
         code: 'invalid-key',
         operation: 'stat',
         key,
-        message: `Cannot stat ${quoteKey(key)}: ${problem}`,
+        message: `Cannot look up ${quoteKey(key)}: ${problem}`,
       }),
     )
   })

@@ -1,6 +1,6 @@
 import type { ByteRange, ByteSource } from '@coalmine/bytes'
 import { keyProblem, quoteKey } from './keys.ts'
-import { StorageError, type StorageOperation } from './storage-error.ts'
+import { StorageError, type StorageOperation, verbOf } from './storage-error.ts'
 
 // What every backend refuses, in the same words everywhere.
 
@@ -12,7 +12,7 @@ export function requireKey(operation: StorageOperation, key: string): void {
 
 /** For backends whose service takes fewer names than `keyProblem` does. `problem` ends the sentence. */
 export function invalidKeyError(operation: StorageOperation, key: string, problem: string): StorageError {
-  return new StorageError('invalid-key', `Cannot ${operation} ${quoteKey(key)}: ${problem}`, { operation, key })
+  return new StorageError('invalid-key', `Cannot ${verbOf(operation)} ${quoteKey(key)}: ${problem}`, { operation, key })
 }
 
 /**
@@ -52,5 +52,5 @@ export function existsError(key: string, display: string, cause?: unknown): Stor
 /** For backends: any call after `close`. */
 export function closedError(operation: StorageOperation, key: string | undefined, display: string): StorageError {
   const what = key === undefined ? '' : ` ${quoteKey(key)}`
-  return new StorageError('closed', `Cannot ${operation}${what}: ${display} was closed`, { operation, key })
+  return new StorageError('closed', `Cannot ${verbOf(operation)}${what}: ${display} was closed`, { operation, key })
 }

@@ -36,6 +36,22 @@ export type StorageErrorCode =
 
 export type StorageOperation = 'open' | 'put' | 'get' | 'stat' | 'list' | 'delete' | 'usage' | 'close'
 
+const verbs: { readonly [operation in StorageOperation]: string } = {
+  open: 'open',
+  put: 'put',
+  get: 'get',
+  stat: 'look up',
+  list: 'list',
+  delete: 'delete',
+  usage: 'measure',
+  close: 'close',
+}
+
+/** What a call was about to do, for a sentence that begins with "Cannot". */
+export function verbOf(operation: StorageOperation): string {
+  return verbs[operation]
+}
+
 /** Whether the same call can succeed: at once, after a pause, or not at all. */
 export type Retry = 'now' | 'later' | 'never'
 

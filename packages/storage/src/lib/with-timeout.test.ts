@@ -43,11 +43,8 @@ it.each(['stat', 'delete', 'usage', 'put'] as const)(
     expect(result.over).toBe(false)
     await time.advance(1)
     expect(result.error).toMatchObject({ code: 'timeout', operation, retry: 'now' })
-    expect((result.error as Error).message).toBe(
-      operation === 'usage'
-        ? 'Cannot usage: nothing moved for 30 seconds'
-        : `Cannot ${operation} "a": nothing moved for 30 seconds`,
-    )
+    const what = { stat: 'look up "a"', delete: 'delete "a"', usage: 'measure', put: 'put "a"' }[operation]
+    expect((result.error as Error).message).toBe(`Cannot ${what}: nothing moved for 30 seconds`)
     expect(inner?.reason).toBe(result.error)
   },
 )

@@ -2,7 +2,7 @@ import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { quoteKey } from './keys.ts'
 import { passThrough } from './layered.ts'
 import type { StorageLayer } from './storage.ts'
-import { StorageError, type StorageOperation } from './storage-error.ts'
+import { StorageError, type StorageOperation, verbOf } from './storage-error.ts'
 import { type Clock, monotonicClock, type Sleep, sleep as realSleep, untilAborted } from './waiting.ts'
 
 export interface TimeoutOptions {
@@ -156,7 +156,7 @@ class StallWatch {
   #error(): StorageError {
     const { operation, key } = this.#what
     const object = key === undefined ? '' : ` ${quoteKey(key)}`
-    const message = `Cannot ${operation}${object}: nothing moved for ${this.#stallMs / 1000} seconds`
+    const message = `Cannot ${verbOf(operation)}${object}: nothing moved for ${this.#stallMs / 1000} seconds`
     return new StorageError('timeout', message, { operation, key })
   }
 }
