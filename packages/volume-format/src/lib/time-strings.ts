@@ -36,12 +36,12 @@ const undivided = /^(?<year>[0-9]{4})(?<month>[0-9]{2})(?<day>[0-9]{2})Z$/
  * month precedes the day). Dates, and timestamps without a zone, are those of the local clock, summer time honoured;
  * duplicity ignores summer time. An offset as `-03:30` means what W3C says; duplicity takes it for `-02:30`.
  *
- * @param nowSeconds - What `now` is, in epoch seconds.
+ * @param nowSeconds - What `now` is, in epoch seconds; a fraction is dropped.
  * @returns Epoch seconds; negative before 1970.
  * @throws TimeError for everything else.
  */
 export function parseTimeString(text: string, nowSeconds: number, options: TimestampOptions = {}): number {
-  const seconds = understand(text, nowSeconds, options)
+  const seconds = understand(text, Math.floor(nowSeconds), options)
   if (seconds === undefined || !Number.isSafeInteger(seconds)) throw new TimeError(text)
   return seconds
 }

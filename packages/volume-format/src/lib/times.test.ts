@@ -76,6 +76,11 @@ describe('parseTimeString()', () => {
     expect(attempt).toThrow(`Bad time string "${text}"`)
   })
 
+  it('drops a fraction of now', () => {
+    expect(parseTimeString('now', now + 0.9)).toBe(now)
+    expect(parseTimeString('1D', now + 0.9)).toBe(now - 86_400)
+  })
+
   it('says what was wrong', () => {
     const error = new TimeError('1d')
     expect(error).toMatchObject({ name: 'TimeError', code: 'bad-time', value: '1d', message: 'Bad time string "1d"' })

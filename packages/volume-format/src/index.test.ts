@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest'
+
+it('shows exactly this to its users', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'BLOCK_BYTES',
+    'DiffTarDecoder',
+    'FormatError',
+    'TimeError',
+    'collectSets',
+    'encodeDiffTarMember',
+    'encodeSigTarMember',
+    'firstSeconds',
+    'formatManifest',
+    'formatName',
+    'formatPretty',
+    'formatTime',
+    'gzipEnvelope',
+    'manifestPieces',
+    'matchChains',
+    'mayHold',
+    'mergeSigTars',
+    'parseManifest',
+    'parseName',
+    'parseTimeString',
+    'parseTimestamp',
+    'plainEnvelope',
+    'quote',
+    'readSigTar',
+    'setsForTime',
+    'sigTarEnd',
+    'signatureHeader',
+    'signaturesForTime',
+    'unquote',
+    'volumeEnd',
+  ])
+})
