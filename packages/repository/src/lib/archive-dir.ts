@@ -97,10 +97,14 @@ export class PendingFile {
 
   commit(): void {
     if (this.#descriptor === undefined) return
-    fsyncSync(this.#descriptor)
-    closeSync(this.#descriptor)
-    this.#descriptor = undefined
-    renameSync(this.#temporary, this.#final)
+    try {
+      fsyncSync(this.#descriptor)
+      closeSync(this.#descriptor)
+      this.#descriptor = undefined
+      renameSync(this.#temporary, this.#final)
+    } catch (error) {
+      throw localWriteError(error, `leave "${this.#final}" in the archive dir`)
+    }
   }
 
   discard(): void {

@@ -50,6 +50,7 @@ export class SetWriter {
   readonly #signatures: SignatureWriter
   readonly #manifests: ManifestVolume[] = []
   readonly #put: string[] = []
+  #manifestCopy: PendingFile | undefined
   #volumeBytes = 0
   #storedBytes = 0
 
@@ -90,7 +91,10 @@ export class SetWriter {
     if (failures.length > 0) throw failures[0]
   }
 
-  /** Stores signatures and then the manifest, and leaves their plain copies in the archive dir. */
+  /**
+   * Stores signatures and then the manifest, and leaves their plain copies in the archive dir. With the manifest on the
+   * storage the set is there: copies that cannot take their names then are told as an event, and missed by nobody.
+   */
   async commit(head: ManifestHead): Promise<SetSummary> {
     const { names, spool, envelope, archiveDir } = this.#parts
     const sealed = await this.#signatures.finish()
@@ -99,30 +103,44 @@ export class SetWriter {
     const plain = formatManifest(manifest)
     const file = spool.create()
     await file.writeAll(envelope.seal('manifest', oneChunk(plain)))
+    this.#manifestCopy = archiveDir?.begin(names.localManifest())
+    this.#manifestCopy?.write(plain)
     this.#parts.signal?.throwIfAborted()
     await this.#putFile(names.manifest(envelope), file)
-    sealed.local?.commit()
-    if (archiveDir !== undefined) {
-      const local = archiveDir.begin(names.localManifest())
-      local.write(plain)
-      local.commit()
+    try {
+      sealed.local?.commit()
+      this.#manifestCopy?.commit()
+    } catch (error) {
+      this.#discardCopies()
+      this.#parts.onEvent({ type: 'copies-not-kept', message: error instanceof Error ? error.message : String(error) })
     }
     return { volumes: this.#manifests.length, volumeBytes: this.#volumeBytes, storedBytes: this.#storedBytes }
   }
 
-  /** Takes back what was put. Never throws: what could not be deleted is told as an event. */
+  /**
+   * Takes back what was put, the manifest first: a manifest without its volumes would pass for a backup, so while it
+   * cannot be deleted nothing is. Never throws: what is still there is told as an event.
+   */
   async abort(reason: unknown): Promise<void> {
     await this.#signatures.abort(reason)
+    this.#discardCopies()
+    const { storage, names, envelope } = this.#parts
     const left: string[] = []
     for (const key of this.#put.toReversed()) {
       try {
-        await this.#parts.storage.delete(key)
+        if (!left.includes(names.manifest(envelope))) await storage.delete(key)
+        else left.push(key)
       } catch {
         // The first failure is what the caller reports; this one is told by name below.
         left.push(key)
       }
     }
     if (left.length > 0) this.#parts.onEvent({ type: 'left-behind', keys: left })
+  }
+
+  #discardCopies(): void {
+    this.#manifestCopy?.discard()
+    this.#signatures.discardCopy()
   }
 
   async #putVolume(volume: SpooledVolume): Promise<void> {
@@ -182,6 +200,9 @@ class SignatureWriter {
     for (const channel of this.#channels) channel.fail(reason)
     await Promise.allSettled(this.#jobs)
     this.#sealed.remove()
+  }
+
+  discardCopy(): void {
     this.#local?.discard()
   }
 
