@@ -2,16 +2,18 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { peer, run, type Peer } from '@coalmine/fixtures'
 
+const program = peer('duplicity')
+
 /** The interpreter that has duplicity: Debian's, whatever `python3` may be. */
-const interpreter = ['/usr/bin/python3', 'python3'].find(
-  (python) => spawnSync(python, ['-c', 'import duplicity.file_naming']).status === 0,
-)
+const interpreter = program.available
+  ? ['/usr/bin/python3', 'python3'].find((python) => spawnSync(python, ['-c', 'import duplicity']).status === 0)
+  : undefined
 
 /** The installed duplicity with its modules. */
 export const duplicity: Peer =
-  interpreter === undefined && peer('duplicity').available
+  program.available && interpreter === undefined
     ? { name: 'duplicity', available: false, why: 'no python3 has its modules' }
-    : peer('duplicity')
+    : program
 
 /** What duplicity's own code says; see duplicity-oracle.py. */
 export async function ask<T>(question: string, value: unknown, env: Record<string, string> = {}): Promise<T> {
