@@ -17,10 +17,11 @@ import {
   type StoredObject,
 } from '@coalmine/volume-format'
 import { ArchiveDir } from './archive-dir.ts'
-import { errorCode, RepositoryError } from './errors.ts'
+import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
 import { SetNames } from './names.ts'
+import { openObject } from './open-object.ts'
 import { SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile } from './spool.ts'
 import { type CheckedVolume, fetchObject, readVolumes } from './volume-reader.ts'
@@ -263,16 +264,8 @@ export class Repository {
     })
   }
 
-  /** Opens a sealed object, its errors said in the repository's words. */
   async *#open(kind: ObjectKind, object: StoredObject, source: ByteSource): ByteStream {
-    const envelope = await this.#openerOf(object)
-    try {
-      yield* envelope.open(kind, source)
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      const code = errorCode(error) === 'wrong-passphrase' ? 'wrong-passphrase' : 'unreadable'
-      const what = kind === 'manifest' ? 'manifest' : 'signatures'
-      throw new RepositoryError(code, `Cannot read the ${what} "${object.key}": ${message}`, { cause: error })
-    }
+    const { signal } = this.#options
+    yield* openObject(kind, object, source, { envelope: await this.#openerOf(object), signal })
   }
 }

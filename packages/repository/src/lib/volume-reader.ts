@@ -3,6 +3,7 @@ import type { Storage } from '@coalmine/storage'
 import type { BackupSet, Envelope, Manifest, ManifestVolume, StoredObject } from '@coalmine/volume-format'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
+import { openObject } from './open-object.ts'
 import type { Spool, SpoolFile } from './spool.ts'
 
 export interface VolumeReaderParts {
@@ -34,10 +35,13 @@ export async function* readVolumes(
   numbers: readonly number[],
   parts: VolumeReaderParts,
 ): AsyncIterable<CheckedVolume> {
+  // Ends a fetch that nobody waits for any more.
+  const stop = new AbortController()
+  const signal = parts.signal === undefined ? stop.signal : AbortSignal.any([parts.signal, stop.signal])
   let ahead: Promise<SpoolFile> | undefined
   const fetch = (index: number): Promise<SpoolFile> | undefined => {
     if (index >= numbers.length) return undefined
-    const job = fetchVolume(set, manifest, numbers[index]!, parts)
+    const job = fetchVolume(set, manifest, numbers[index]!, { ...parts, signal })
     // Its failure belongs to the moment when this volume is due.
     job.catch(() => undefined)
     return job
@@ -48,13 +52,15 @@ export async function* readVolumes(
       ahead = parts.ahead ? fetch(index + 1) : undefined
       try {
         const source = await file.source()
-        const envelope = await parts.openerOf(set.volumes.get(numbers[index]!)!)
-        yield { number: numbers[index]!, open: () => envelope.open('volume', source) }
+        const object = set.volumes.get(numbers[index]!)!
+        const opener = { envelope: await parts.openerOf(object), signal: parts.signal }
+        yield { number: numbers[index]!, open: () => openObject('volume', object, source, opener) }
       } finally {
         file.remove()
       }
     }
   } finally {
+    stop.abort()
     // A file that is still on its way is removed with the spool when it cannot be had.
     await ahead?.then((file) => file.remove()).catch(() => undefined)
   }
@@ -68,7 +74,8 @@ async function fetchVolume(
 ): Promise<SpoolFile> {
   const object = set.volumes.get(number)
   if (object === undefined) {
-    throw new RepositoryError('missing-volume', `Cannot read volume ${number} of the set: it is not on the storage`)
+    const which = `volume ${number}, which the manifest "${set.manifest?.key}" names`
+    throw new RepositoryError('missing-volume', `Cannot read ${which}: it is not on the storage`)
   }
   const wanted = sha1Of(manifest.volumes.get(number), object)
   for (let attempt = 1; ; attempt++) {
