@@ -1,15 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ByteStream } from '@coalmine/bytes'
 import { fromFile } from '@coalmine/bytes/file'
@@ -25,16 +15,6 @@ export class ArchiveDir {
 
   constructor(folder: string) {
     this.folder = folder
-  }
-
-  /** Names of all files; none when the folder does not exist. */
-  names(): string[] {
-    try {
-      return readdirSync(this.folder)
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return []
-      throw error
-    }
   }
 
   /** The content of a small file, or `undefined` when it is not there. */

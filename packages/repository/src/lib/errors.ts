@@ -13,8 +13,9 @@ export type RepositoryErrorCode =
   | 'locked'
   /** A set of this time exists already. */
   | 'exists'
-  /** The spool or the archive dir cannot be written. */
+  /** The spool or the archive dir cannot be written: the disk is full. */
   | 'no-space'
+  /** The same: not allowed, or no such folder. */
   | 'denied'
 
 /** What a repository cannot do. `code` is for programs, the message for people. */
@@ -40,6 +41,10 @@ export function localWriteError(error: unknown, attempted: string): unknown {
   }
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new RepositoryError('denied', `Cannot ${attempted}: permission denied (${code})`, { cause: error })
+  }
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    const what = code === 'ENOENT' ? 'there is no such folder' : 'a part of the path is no folder'
+    return new RepositoryError('denied', `Cannot ${attempted}: ${what}`, { cause: error })
   }
   return error
 }

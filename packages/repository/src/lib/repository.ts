@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import { type ByteSource, type ByteStream, collect } from '@coalmine/bytes'
+import { type ByteSource, type ByteStream, collect, TooLargeError } from '@coalmine/bytes'
 import type { Storage } from '@coalmine/storage'
 import {
   type BackupSet,
   type Collection,
   collectSets,
   type Envelope,
+  FormatError,
   gzipEnvelope,
   type Manifest,
   type ObjectKind,
@@ -101,28 +102,35 @@ export class Repository {
     }
   }
 
-  /** What the storage holds, by sets and chains. Listed once; after a set was written, listed anew. */
+  /** What the storage holds, by sets and chains. Listed once; after a set was written or listing failed, anew. */
   collect(): Promise<Collection> {
-    this.#collection ??= this.#list()
+    if (this.#collection === undefined) {
+      const listing = this.#list()
+      this.#collection = listing
+      listing.catch(() => {
+        if (this.#collection === listing) this.#collection = undefined
+      })
+    }
     return this.#collection
   }
 
   /**
-   * A set's manifest, from the archive dir or the storage. Nothing of it is believed before its end was seen.
+   * A set's manifest, from the archive dir or the storage. Nothing of it is believed before its end was seen, and no copy
+   * in the archive dir that knows less than the listing of the storage.
    *
    * @throws RepositoryError `unreadable` when it is damaged, `wrong-passphrase` when it does not open.
    */
   async manifest(set: BackupSet): Promise<Manifest> {
-    const local = this.#archiveDir?.read(this.#names(set.times).localManifest())
-    if (local !== undefined) return parseManifest(local)
-    return this.#remoteManifest(set)
+    return this.#localManifest(set) ?? this.#remoteManifest(set)
   }
 
   /** The plain sigtar of a set, from the archive dir or the storage; a sealed one is checked to its end beforehand. */
   async *signatures(set: SignatureSet): ByteStream {
-    const local = await this.#archiveDir?.source(this.#names(set.times).localSignatures())
+    const name = this.#names(set.times).localSignatures()
+    const local = await this.#archiveDir?.source(name)
     if (local !== undefined) {
-      yield* signatureGzip.open('signatures', local)
+      const copy = { key: join(this.#archiveDir!.folder, name), size: local.size }
+      yield* openObject('signatures', copy, local, { envelope: signatureGzip, signal: this.#options.signal })
       return
     }
     const file = await this.#fetch(set.object)
@@ -190,10 +198,10 @@ export class Repository {
    * @throws RepositoryError `exists` when the storage has objects of a set of this time.
    */
   async createSet(plan: NewSet): Promise<SetWriter> {
-    const collection = await this.collect()
-    const taken = [...collection.chains.flatMap((chain) => chain.sets), ...collection.orphanedSets]
+    const { chains, orphanedSets, incompleteSets, replacedSets } = await this.collect()
+    const taken = [...chains.flatMap((chain) => chain.sets), ...orphanedSets, ...incompleteSets, ...replacedSets]
     const end = plan.times.type === 'full' ? plan.times.timeSeconds : plan.times.endSeconds
-    if ([...taken, ...collection.incompleteSets].some((set) => set.endSeconds === end)) {
+    if (taken.some((set) => set.endSeconds === end)) {
       throw new RepositoryError('exists', `Cannot write a set of the time ${end}: the storage has one already`)
     }
     this.#collection = undefined
@@ -243,6 +251,22 @@ export class Repository {
     return collectSets(objects, { prefixes: this.#options.prefixes })
   }
 
+  /** The copy in the archive dir, unless a crash cut it short: missing volumes would be missing files. */
+  #localManifest(set: BackupSet): Manifest | undefined {
+    const bytes = this.#archiveDir?.read(this.#names(set.times).localManifest())
+    if (bytes === undefined) return undefined
+    try {
+      const manifest = parseManifest(bytes)
+      const isKnown = (number: number) =>
+        manifest.volumes.get(number)?.hashes.some(({ name, hex }) => name.toUpperCase() === 'SHA1' && hex.length === 40)
+      return [...set.volumes.keys()].every(isKnown) ? manifest : undefined
+    } catch (error) {
+      // The original is read instead.
+      if (error instanceof FormatError) return undefined
+      throw error
+    }
+  }
+
   async #remoteManifest(set: BackupSet): Promise<Manifest> {
     const object = set.manifest!
     const file = await this.#fetch(object)
@@ -250,6 +274,10 @@ export class Repository {
       const source = await file.source()
       const plain = this.#open('manifest', object, source)
       return parseManifest(await collect(plain, { maxBytes: maxManifestBytes }))
+    } catch (error) {
+      if (!(error instanceof FormatError || error instanceof TooLargeError)) throw error
+      const message = `Cannot read the manifest "${object.key}": ${error.message}`
+      throw new RepositoryError('unreadable', message, { cause: error })
     } finally {
       file.remove()
     }
