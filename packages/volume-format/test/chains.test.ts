@@ -134,7 +134,7 @@ describe('collectSets(), matchChains() and setsForTime() against duplicity 0.8.2
   itWith(duplicity, 'sort 1000 listings the same, but for the differences on purpose', async () => {
     const seed = drawSeed()
     const random = createRandom(seed)
-    const cases = [threeOfOneEnd, ...Array.from({ length: 1000 }, () => listing(random))]
+    const cases = [...examples, ...Array.from({ length: 1000 }, () => listing(random))]
     const answers = await ask<Theirs[]>('collections', { cases })
     const met = new Map<string, number>()
     const meet = (difference: string) => met.set(difference, (met.get(difference) ?? 0) + 1)
@@ -193,18 +193,29 @@ describe('collectSets(), matchChains() and setsForTime() against duplicity 0.8.2
   })
 })
 
-const sameEnd: SetTimes[] = [100, 200, 300].flatMap((at) => [
-  { type: 'full', timeSeconds: at },
-  { type: 'inc', startSeconds: at, endSeconds: 900 },
-])
-const threeOfOneEnd: Case = {
-  keys: sameEnd.flatMap((set) => [
-    formatName({ object: 'volume', set, volume: 1 }),
-    formatName({ object: 'manifest', set }),
-    formatName({ object: 'signatures', set }),
-  ]),
-  times: [],
+/** A listing of sets as `100` (full) and `100-200`; an exclamation mark says that the signatures are lost. */
+function example(text: string, times: number[] = [], more: string[] = []): Case {
+  const keys = text.split(' ').flatMap((word) => {
+    const [start, end] = word.replace('!', '').split('-').map(Number)
+    const set: SetTimes =
+      end === undefined ? { type: 'full', timeSeconds: start! } : { type: 'inc', startSeconds: start!, endSeconds: end }
+    const signatures = word.endsWith('!') ? [] : [formatName({ object: 'signatures', set })]
+    return [formatName({ object: 'volume', set, volume: 1 }), formatName({ object: 'manifest', set }), ...signatures]
+  })
+  return { keys: [...keys, ...more], times }
 }
+
+/** One listing for each thing that is to be met. */
+const examples = [
+  example('100 100-200 200-300!'),
+  example('100 100-200!'),
+  example('100 100-200 100-300'),
+  example('100', [], ['duplicity-full.19700101T000140Z.vol1.difftar.gz']),
+  example('100 200 300 100-900 200-900 300-900'),
+  example('100 200 100-900 200-900'),
+  example('100', [50]),
+  example('100 300 100-900', [500]),
+]
 
 function compareTime(
   t: number,

@@ -268,7 +268,7 @@ const oddities = [
   `${volume('1')}Filelist 1\n    hash MD5 00\n`,
   `Hostname\n${volume('1')}`,
   'Localdir src',
-  volume('+7'),
+  volume('1', 'a +7'),
   volume('1', '"'),
   volume('1', '"a\\x+1"'),
 ]
