@@ -110,7 +110,7 @@ describe('parseTimeString()', () => {
     const started = performance.now()
     expect(() => parseTimeString(`${'1D'.repeat(500_000)}x`, now)).toThrow(TimeError)
     expect(() => parseTimeString('1'.repeat(1_000_000), now)).toThrow(TimeError)
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(5000)
   })
 })
 
