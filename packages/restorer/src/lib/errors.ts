@@ -1,10 +1,10 @@
 export type RestoreErrorCode =
   /** The path is not in the backup. */
   | 'path-not-found'
-  /** The sets hold something that this program cannot restore. */
-  | 'unsupported'
   /** What the volumes hold contradicts itself. */
   | 'damaged'
+  /** There is no room for a large file that several sets changed while its states are put together. */
+  | 'scratch'
 
 /** What a restore cannot do. `code` is for programs, the message for people. */
 export class RestoreError extends Error {

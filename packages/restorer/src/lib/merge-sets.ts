@@ -1,5 +1,5 @@
 import { comparePaths, type ByteStream, type RawPath } from '@coalmine/bytes'
-import { patch } from '@coalmine/rdiff'
+import { patch, RdiffError } from '@coalmine/rdiff'
 import type { DiffTarEntry, DiffTarPart } from '@coalmine/volume-format'
 import { Scratch } from './scratch.ts'
 import type { SetReader } from './set-reader.ts'
@@ -7,10 +7,12 @@ import type { SetReader } from './set-reader.ts'
 export interface MergeOptions {
   /** Folder for what does not fit in memory. */
   readonly scratchFolder: Buffer
-  /** The state of a path cannot be told from the sets. */
+  /** The state of a path cannot be told from the sets. Its entry may have been yielded, with a part of its data. */
   readonly onProblem: (path: RawPath, message: string) => void
   readonly signal?: AbortSignal
 }
+
+export const nothingToBuildOn = 'what its changes build on is missing'
 
 /**
  * The state after the last of the sets, as the parts of one full set.
@@ -29,7 +31,7 @@ export async function* mergeSets(readers: readonly SetReader[], options: MergeOp
     const base = group.findLastIndex((reader) => reader.entry!.action !== 'diff')
     const states = group.slice(Math.max(base, 0))
     if (base < 0) {
-      options.onProblem(path, 'what its changes build on is missing')
+      options.onProblem(path, nothingToBuildOn)
     } else if (states[0]!.entry!.action === 'deleted') {
       if (states.length > 1) options.onProblem(path, 'it was changed after it was deleted')
     } else {
@@ -66,7 +68,14 @@ async function* writeState(states: readonly SetReader[], options: MergeOptions):
   if (diffs.length === 0) {
     for await (const bytes of states[0]!.data()) yield [{ type: 'data', bytes }]
   } else {
-    for await (const bytes of patched(states, options)) yield [{ type: 'data', bytes }]
+    try {
+      for await (const bytes of patched(states, options)) yield [{ type: 'data', bytes }]
+    } catch (error) {
+      // One change that cannot be applied costs one file. The volumes were what their manifests say.
+      if (!(error instanceof RdiffError)) throw error
+      options.onProblem(entry.path, `a change of it cannot be applied: ${error.message}`)
+      return
+    }
   }
   yield [{ type: 'end' }]
 }

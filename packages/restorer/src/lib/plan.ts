@@ -1,9 +1,9 @@
-import { comparePaths, isBelow, type RawPath } from '@coalmine/bytes'
-import type { Manifest, ManifestVolume } from '@coalmine/volume-format'
+import type { RawPath } from '@coalmine/bytes'
+import { type Manifest, mayHold } from '@coalmine/volume-format'
 
 /**
  * The volumes of a set that may hold the entry at `path` or something below it, by the ranges in its manifest; all for
- * the root.
+ * the root. In the order in which they are to be read.
  */
 export function volumesFor(manifest: Manifest, path: RawPath): number[] {
   const numbers: number[] = []
@@ -11,7 +11,8 @@ export function volumesFor(manifest: Manifest, path: RawPath): number[] {
   return numbers.sort((a, b) => a - b)
 }
 
-function mayHold({ start, end }: ManifestVolume, path: RawPath): boolean {
-  const beginsInTime = comparePaths(start.path, path) <= 0 || isBelow(start.path, path)
-  return beginsInTime && comparePaths(end.path, path) >= 0
+/** The first volume that a manifest leaves out: volumes are numbered from 1 without gaps. */
+export function missingNumber(manifest: Manifest): number | undefined {
+  for (let number = 1; number <= manifest.volumes.size; number++) if (!manifest.volumes.has(number)) return number
+  return undefined
 }

@@ -3,10 +3,10 @@ import type { FileSink, TreeWriter, WriteEntry } from '@coalmine/filetree'
 import type { Repository } from '@coalmine/repository'
 import type { BackupSet, DiffTarEntry, DiffTarPart, EntryMeta, Manifest } from '@coalmine/volume-format'
 import { RestoreError } from './errors.ts'
-import { mergeSets } from './merge-sets.ts'
+import { mergeSets, nothingToBuildOn } from './merge-sets.ts'
 import { readParts, SetReader } from './set-reader.ts'
 import type { RestoreEvent } from './events.ts'
-import { volumesFor } from './plan.ts'
+import { missingNumber, volumesFor } from './plan.ts'
 
 export interface RestoreOptions {
   readonly repository: Repository
@@ -38,7 +38,10 @@ const wholeFileBytes = 1 << 20
  * Each volume's hash is checked before a byte of it is decoded; volumes are fetched one ahead. Only volumes whose range
  * touches the path are fetched, and reading ends behind it.
  *
- * @throws RestoreError `path-not-found` when the backup holds nothing at the path.
+ * A file that cannot be put together is left out, told as an event and counted; the others are restored.
+ *
+ * @throws RestoreError `path-not-found` when the backup holds nothing at the path, `damaged` when what it holds there
+ * cannot be restored, or when sets contradict themselves.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreSummary> {
   const { repository, sets, path = '' as RawPath, writer, signal, onEvent = () => undefined } = options
@@ -46,6 +49,11 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   const plans: { set: BackupSet; manifest: Manifest; numbers: number[] }[] = []
   for (const set of sets) {
     const manifest = await repository.manifest(set)
+    const missing = missingNumber(manifest)
+    if (missing !== undefined) {
+      const key = set.manifest?.key
+      throw new RestoreError('damaged', `Cannot restore from "${key}": the manifest leaves out volume ${missing}`)
+    }
     plans.push({ set, manifest, numbers: volumesFor(manifest, path) })
   }
   const total = plans.reduce((sum, { numbers }) => sum + numbers.length, 0)
@@ -67,6 +75,9 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
     throw error
   } finally {
     await Promise.all(streams.map((stream) => stream.return()))
+  }
+  if (run.entries === 0 && run.lastProblem !== undefined) {
+    throw new RestoreError('damaged', `Cannot restore "${displayPath(path)}": ${run.lastProblem}`)
   }
   if (run.entries === 0) {
     throw new RestoreError('path-not-found', `Cannot restore "${displayPath(path)}": it is not in the backup`)
@@ -94,6 +105,8 @@ class Restore {
   entries = 0
   bytes = 0
   incomplete = 0
+  /** Why the last one was left out that was. */
+  lastProblem: string | undefined
   /** Everything at and below the path has been seen. */
   isPast = false
   readonly #path: RawPath
@@ -116,9 +129,14 @@ class Restore {
     }
   }
 
-  /** Counts and tells what cannot be restored. */
+  /** Counts and tells what cannot be restored. If it is the file that is being written, nothing of it stays. */
   leaveOut(path: RawPath, message: string): void {
+    if (this.#file !== undefined) {
+      this.abandon()
+      this.entries -= 1
+    }
     this.incomplete += 1
+    this.lastProblem = message
     this.#onEvent({ type: 'incomplete', path, message })
   }
 
@@ -133,9 +151,8 @@ class Restore {
       this.isPast = comparePaths(entry.path, this.#path) > 0
       return
     }
-    if (entry.action !== 'snapshot' || entry.meta === undefined) {
-      throw new RestoreError('damaged', `Cannot restore "${displayPath(entry.path)}": a full set holds a change of it`)
-    }
+    if (entry.action === 'deleted') return
+    if (entry.action !== 'snapshot' || entry.meta === undefined) return this.leaveOut(entry.path, nothingToBuildOn)
     if ((entry.firstBlock ?? 1) !== 1) {
       return this.leaveOut(entry.path, `its first ${entry.firstBlock! - 1} blocks are missing`)
     }

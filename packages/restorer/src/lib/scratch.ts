@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
-import { type ByteRange, type ByteSource, type ByteStream, concat } from '@coalmine/bytes'
+import { type ByteRange, type ByteSource, type ByteStream, concat, displayPath, rawFromBytes } from '@coalmine/bytes'
+import { RestoreError } from './errors.ts'
 
 // A file below this is patched in memory.
 const memoryBytes = 32 << 20
@@ -12,15 +13,21 @@ const readBytes = 1 << 20
  */
 export class Scratch {
   readonly #folder: Buffer
+  readonly #limitBytes: number
   #pieces: Uint8Array[] = []
   #descriptor: number | undefined
   #bytes = 0
 
-  /** @param folder - Exists when more than fits in memory comes. */
-  constructor(folder: Buffer) {
+  /**
+   * @param folder - Exists when more than fits in memory comes.
+   * @param limitBytes - What fits in memory.
+   */
+  constructor(folder: Buffer, limitBytes = memoryBytes) {
     this.#folder = folder
+    this.#limitBytes = limitBytes
   }
 
+  /** @throws RestoreError `scratch` when the folder does not take it. */
   async fill(content: ByteStream): Promise<ByteSource> {
     for await (const chunk of content) this.#write(chunk)
     return this.#source()
@@ -33,11 +40,17 @@ export class Scratch {
   }
 
   #write(chunk: Uint8Array): void {
-    if (this.#descriptor === undefined && this.#bytes + chunk.length <= memoryBytes) {
+    if (this.#descriptor === undefined && this.#bytes + chunk.length <= this.#limitBytes) {
       this.#pieces.push(chunk)
     } else {
-      this.#descriptor ??= this.#moveToFile()
-      writeAll(this.#descriptor, chunk)
+      try {
+        this.#descriptor ??= this.#moveToFile()
+        writeAll(this.#descriptor, chunk)
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        const what = `Cannot keep a large file for patching in "${displayPath(rawFromBytes(this.#folder))}"`
+        throw new RestoreError('scratch', `${what}: ${reason}`, { cause: error })
+      }
     }
     this.#bytes += chunk.length
   }
@@ -46,8 +59,13 @@ export class Scratch {
     const name = Buffer.from(`/.coalmine-${randomBytes(8).toString('hex')}`)
     const path = Buffer.concat([this.#folder, name])
     const descriptor = openSync(path, 'wx+', 0o600)
-    unlinkSync(path)
-    for (const piece of this.#pieces) writeAll(descriptor, piece)
+    try {
+      unlinkSync(path)
+      for (const piece of this.#pieces) writeAll(descriptor, piece)
+    } catch (error) {
+      closeSync(descriptor)
+      throw error
+    }
     this.#pieces = []
     return descriptor
   }
@@ -57,6 +75,8 @@ export class Scratch {
     const descriptor = this.#descriptor
     if (descriptor === undefined) {
       const whole = concat(this.#pieces)
+      // Held once, not twice.
+      this.#pieces = []
       return { size, open: (range) => inMemory(whole, range) }
     }
     return { size, open: (range) => onDisk(descriptor, size, range) }

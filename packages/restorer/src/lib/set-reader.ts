@@ -1,6 +1,7 @@
-import { comparePaths, isBelow, type ByteStream, type RawPath } from '@coalmine/bytes'
+import { comparePaths, displayPath, isBelow, type ByteStream, type RawPath } from '@coalmine/bytes'
 import type { CheckedVolume } from '@coalmine/repository'
 import { type DiffTarEntry, DiffTarDecoder, type DiffTarPart } from '@coalmine/volume-format'
+import { RestoreError } from './errors.ts'
 
 /** The parts of a set's volumes, in order, as they are decoded. */
 export async function* readParts(
@@ -27,6 +28,7 @@ export class SetReader {
   entry: DiffTarEntry | undefined
   readonly #parts: AsyncGenerator<readonly DiffTarPart[], void, undefined>
   readonly #path: RawPath
+  #last: RawPath | undefined
   #batch: readonly DiffTarPart[] = []
   #at = 0
 
@@ -35,11 +37,20 @@ export class SetReader {
     this.#path = path
   }
 
-  /** Goes on to the next entry; what is left of the data of this one is passed over. */
+  /**
+   * Goes on to the next entry; what is left of the data of this one is passed over.
+   *
+   * @throws RestoreError `damaged` when it does not come after the last one: what sets say could not be merged.
+   */
   async next(): Promise<void> {
     this.entry = undefined
     for (let part = await this.#part(); part !== undefined; part = await this.#part()) {
       if (part.type !== 'entry') continue
+      if (this.#last !== undefined && comparePaths(this.#last, part.entry.path) >= 0) {
+        const [one, other] = [displayPath(part.entry.path), displayPath(this.#last)]
+        throw new RestoreError('damaged', `Cannot restore "${one}": it comes after "${other}" in the same set`)
+      }
+      this.#last = part.entry.path
       if (isBelow(part.entry.path, this.#path)) {
         this.entry = part.entry
         return
