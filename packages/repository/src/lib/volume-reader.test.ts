@@ -75,7 +75,7 @@ describe('readVolumes()', () => {
     const { memory, spool, read } = await world({ sealed: gzipEnvelope({}) })
     const got: Buffer[] = []
     for await (const volume of read(memory)) {
-      expect(volume.number).toBe(got.length + 1)
+      expect([volume.number, volume.key]).toEqual([got.length + 1, `vol${got.length + 1}`])
       got.push(Buffer.from(await collect(volume.open())))
     }
     expect(got).toEqual(contents)

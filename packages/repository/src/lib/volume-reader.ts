@@ -21,6 +21,8 @@ export interface VolumeReaderParts {
 /** A volume whose stored bytes are what the manifest says. */
 export interface CheckedVolume {
   readonly number: number
+  /** Its name on the storage. */
+  readonly key: string
   /** The plain tar, decoded as it is pulled. May be opened once. */
   open(): ByteStream
 }
@@ -54,7 +56,7 @@ export async function* readVolumes(
         const source = await file.source()
         const object = set.volumes.get(numbers[index]!)!
         const opener = { envelope: await parts.openerOf(object), signal: parts.signal }
-        yield { number: numbers[index]!, open: () => openObject('volume', object, source, opener) }
+        yield { number: numbers[index]!, key: object.key, open: () => openObject('volume', object, source, opener) }
       } finally {
         file.remove()
       }

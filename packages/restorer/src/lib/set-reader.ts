@@ -1,9 +1,13 @@
 import { comparePaths, displayPath, isBelow, type ByteStream, type RawPath } from '@coalmine/bytes'
 import type { CheckedVolume } from '@coalmine/repository'
-import { type DiffTarEntry, DiffTarDecoder, type DiffTarPart } from '@coalmine/volume-format'
+import { DiffTarDecoder, type DiffTarEntry, type DiffTarPart, FormatError } from '@coalmine/volume-format'
 import { RestoreError } from './errors.ts'
 
-/** The parts of a set's volumes, in order, as they are decoded. */
+/**
+ * The parts of a set's volumes, in order, as they are decoded.
+ *
+ * @throws RestoreError `damaged` naming the volume that is no archive of a set, though it is what its manifest says.
+ */
 export async function* readParts(
   volumes: AsyncIterable<CheckedVolume>,
   onVolume: (number: number) => void,
@@ -11,12 +15,17 @@ export async function* readParts(
 ): AsyncGenerator<readonly DiffTarPart[], void, undefined> {
   const decoder = new DiffTarDecoder()
   for await (const volume of volumes) {
-    decoder.beginVolume()
-    for await (const chunk of volume.open()) {
-      signal?.throwIfAborted()
-      yield decoder.push(chunk)
+    try {
+      decoder.beginVolume()
+      for await (const chunk of volume.open()) {
+        signal?.throwIfAborted()
+        yield decoder.push(chunk)
+      }
+      yield decoder.endVolume()
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      throw new RestoreError('damaged', `Cannot read the volume "${volume.key}": ${error.message}`, { cause: error })
     }
-    yield decoder.endVolume()
     onVolume(volume.number)
   }
   yield decoder.finish()
