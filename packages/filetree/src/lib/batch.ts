@@ -95,19 +95,20 @@ export class BatchPacker {
   add(path: RawPath, row: EntryRow, linkTarget?: RawPath, content?: Uint8Array): void {
     const numbers = this.#numbers
     const at = this.#paths.length * columns
-    let seconds = row.mtimeNs / billion
-    let nanos = row.mtimeNs % billion
-    if (nanos < 0n) {
-      seconds -= 1n
-      nanos += billion
+    let nanos = Number(row.mtimeNs % billion)
+    // The nearest double of the whole is off by some hundred nanoseconds at most: rounding finds the second.
+    let seconds = Math.round((Number(row.mtimeNs) - nanos) / 1e9)
+    if (nanos < 0) {
+      seconds -= 1
+      nanos += 1e9
     }
     numbers[at] = row.kind
     numbers[at + 1] = row.mode
     numbers[at + 2] = row.uid
     numbers[at + 3] = row.gid
     numbers[at + 4] = row.size
-    numbers[at + 5] = Number(seconds)
-    numbers[at + 6] = Number(nanos)
+    numbers[at + 5] = seconds
+    numbers[at + 6] = nanos
     numbers[at + 7] = Number(row.ctimeNs) / 1e6
     numbers[at + 8] = row.inode
     numbers[at + 9] = row.device

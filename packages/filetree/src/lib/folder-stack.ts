@@ -1,6 +1,6 @@
 import { joinPath, type RawPath } from '@coalmine/bytes'
 import { constants } from 'node:fs'
-import { address, type Address } from './address.ts'
+import { type Address, address, addressBelow } from './address.ts'
 import type { FileEffects } from './effects.ts'
 import { FileTreeError, sentence } from './errors.ts'
 
@@ -67,7 +67,7 @@ export class FolderStack {
   at(name: string): Address {
     const descriptor = this.descriptor()
     if (this.#prefix === undefined) return address(this.#base + joinPath(this.path, name as RawPath))
-    return address(`${this.#prefix}${descriptor}/${name}`)
+    return addressBelow(`${this.#prefix}${descriptor}/`, name)
   }
 
   /** Where something that is held open is, whatever its name is by now; `undefined` where there are no such addresses. */

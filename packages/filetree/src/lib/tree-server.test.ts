@@ -1,8 +1,8 @@
 import type { RawPath } from '@coalmine/bytes'
 import { tempDir } from '@coalmine/fixtures'
-import { lstatSync, mkdirSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { OpenableEntry } from './entry.ts'
 import { closeRoot, openRoot, type TreeRoot } from './tree-root.ts'
 import { type TreeReply, TreeServer } from './tree-server.ts'
@@ -12,13 +12,15 @@ let root: TreeRoot
 let replies: TreeReply[]
 let server: TreeServer
 
-beforeEach(async () => {
+beforeAll(async () => {
   folder = await tempDir('server')
-  for (let d = 0; d < 4; d++) {
-    mkdirSync(join(folder, String(d)))
-    for (let f = 0; f < 300; f++) writeFileSync(join(folder, String(d), String(f)), Buffer.alloc(10_000, f))
-  }
+  for (let f = 0; f < 100; f++) writeFileSync(join(folder, String(f)), Buffer.alloc(60_000, f))
+  mkdirSync(join(folder, 'many'))
+  for (let d = 0; d < 1100; d++) symlinkSync('x', join(folder, 'many', String(d)))
   writeFileSync(join(folder, 'large'), Buffer.alloc(5_000_000, 1))
+})
+
+beforeEach(() => {
   root = openRoot(folder)
   replies = []
   server = new TreeServer(root, (reply) => replies.push(reply))
@@ -42,7 +44,7 @@ const sizes = (): number[] => replies.map((reply) => ('bytes' in reply ? reply.b
 
 it('TreeServer reads no further ahead than one batch beyond the limit', () => {
   const aheadBytes = 3_000_000
-  server.handle({ type: 'walk', id: 1, contentUpTo: 20_000, aheadBytes })
+  server.handle({ type: 'walk', id: 1, contentUpTo: 70_000, aheadBytes })
   let taken = 0
   let most = 0
   for (let last = false; !last;) {

@@ -81,7 +81,7 @@ describe.each([true, false])('openTree() with worker: %s', (worker) => {
   })
 
   it('walk() can be left early, and the tree still be used', async () => {
-    fill(1200, 2000)
+    fill(250, 9000)
     const tree = await openTree(folder, { worker, aheadBytes: 1 })
     for await (const { entries } of tree.walk({ contentUpTo: 10_000 })) {
       expect(entries.length).toBeGreaterThan(0)
@@ -89,7 +89,7 @@ describe.each([true, false])('openTree() with worker: %s', (worker) => {
     }
     const [entry] = await firstFile(tree.walk())
     for await (const piece of tree.open(entry!)) {
-      expect(piece.length).toBe(2000)
+      expect(piece.length).toBe(9000)
       break
     }
     await tree.close()
@@ -97,7 +97,7 @@ describe.each([true, false])('openTree() with worker: %s', (worker) => {
   })
 
   it('close() fails what is under way, and what comes after', async () => {
-    fill(1200, 2000)
+    fill(250, 9000)
     const tree = await openTree(folder, { worker, aheadBytes: 1 })
     const steps = tree.walk({ contentUpTo: 10_000 })[Symbol.asyncIterator]()
     const { value } = (await steps.next()) as { value: { entries: TreeEntry[] } }
@@ -111,7 +111,7 @@ describe.each([true, false])('openTree() with worker: %s', (worker) => {
   })
 
   it('ends with the reason of the signal', async () => {
-    fill(1200, 2000)
+    fill(250, 9000)
     const reason = new Error('enough')
     const controller = new AbortController()
     const tree = await openTree(folder, { worker, aheadBytes: 1, signal: controller.signal })

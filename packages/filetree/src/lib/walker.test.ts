@@ -25,6 +25,7 @@ let folder: string
 let root: TreeRoot
 
 beforeEach(async () => {
+  guarded = false
   folder = await tempDir('walker')
   chmodSync(folder, 0o755)
 })
@@ -33,9 +34,13 @@ afterEach(() => {
   if (root !== undefined) closeRoot(root)
 })
 
+/** As if nobody else could write to the folders above: test folders lie where everybody can. */
+let guarded = false
+
 function start(options: WalkerOptions = {}): TreeWalker {
   root = openRoot(folder)
-  return new TreeWalker(root, options)
+  const path = guarded && root.descriptor !== undefined ? `${folder}/` : undefined
+  return new TreeWalker({ ...root, guarded: path }, options)
 }
 
 function rest(walker: TreeWalker): { entries: TreeEntry[]; problems: TreeProblem[] } {
@@ -184,99 +189,110 @@ describe.each([true, false])('TreeWalker with contents, kinds told: %s', (kinds)
 describe.each([
   { contentUpTo: 0, kinds: true },
   { contentUpTo: 100, kinds: true },
+  { contentUpTo: 0, kinds: true, paths: true },
+  { contentUpTo: 100, kinds: true, paths: true },
   // As on file systems whose folders do not tell kinds.
   { contentUpTo: 100, kinds: false },
-])('TreeWalker with trouble, contents up to $contentUpTo, kinds told: $kinds', ({ contentUpTo, kinds }) => {
-  it('passes over what vanishes after the folder was listed', () => {
-    for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(folder, name), '')
-    mkdirSync(join(folder, 'e'))
-    const walker = start({ batchEntries: 2, contentUpTo, kinds })
-    expect(paths(unpackBatch(walker.next()!))).toEqual(['', 'a'])
-    for (const name of ['b', 'c', 'e']) rmSync(join(folder, name), { recursive: true })
-    const walked = rest(walker)
-    expect(paths(walked)).toEqual(['d'])
-    expect(walked.problems).toEqual([])
-  })
+])(
+  'TreeWalker with trouble, contents up to $contentUpTo, kinds told: $kinds, guarded: $paths',
+  ({ contentUpTo, kinds, paths: forced = false }) => {
+    beforeEach(() => {
+      guarded = forced
+    })
 
-  it('tells the folder that it cannot list, and goes on', () => {
-    mkdirSync(join(folder, 'a/closed'), { recursive: true })
-    chmodSync(join(folder, 'a/closed'), 0)
-    writeFileSync(join(folder, 'b'), '')
-    const walked = asNobody(() => rest(start({ contentUpTo, kinds })))
-    expect(paths(walked)).toEqual(['', 'a', 'a/closed', 'b'])
-    expect(codes(walked)).toEqual(['list a/closed: EACCES'])
-    expect(walked.problems[0]!.message).toBe('Cannot list "a/closed": permission denied')
-  })
+    it('passes over what vanishes after the folder was listed', () => {
+      for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(folder, name), '')
+      mkdirSync(join(folder, 'e'))
+      const walker = start({ batchEntries: 2, contentUpTo, kinds })
+      expect(paths(unpackBatch(walker.next()!))).toEqual(['', 'a'])
+      for (const name of ['b', 'c', 'e']) rmSync(join(folder, name), { recursive: true })
+      const walked = rest(walker)
+      expect(paths(walked)).toEqual(['d'])
+      expect(walked.problems).toEqual([])
+    })
 
-  it('tells each name in a folder that may be listed but not entered', () => {
-    mkdirSync(join(folder, 'a'))
-    for (const name of ['x\n', 'y']) writeFileSync(join(folder, 'a', name), '')
-    chmodSync(join(folder, 'a'), 0o444)
-    const walked = asNobody(() => rest(start({ contentUpTo, kinds })))
-    expect(paths(walked)).toEqual(['', 'a'])
-    expect(codes(walked)).toEqual(['lstat a/x\n: EACCES', 'lstat a/y: EACCES'])
-    expect(walked.problems[0]!.message).toBe(
-      `Cannot look at "${displayPath(walked.problems[0]!.path)}": permission denied`,
-    )
-  })
+    it('tells the folder that it cannot list, and goes on', () => {
+      mkdirSync(join(folder, 'a/closed'), { recursive: true })
+      chmodSync(join(folder, 'a/closed'), 0)
+      writeFileSync(join(folder, 'b'), '')
+      const walked = asNobody(() => rest(start({ contentUpTo, kinds })))
+      expect(paths(walked)).toEqual(['', 'a', 'a/closed', 'b'])
+      expect(codes(walked)).toEqual(['list a/closed: EACCES'])
+      expect(walked.problems[0]!.message).toBe('Cannot list "a/closed": permission denied')
+    })
 
-  it('leaves out a small file that it cannot read when contents are wanted, and only then', () => {
-    for (const name of ['a', 'b', 'c']) writeFileSync(join(folder, name), 'text')
-    writeFileSync(join(folder, 'large'), 'x'.repeat(500))
-    for (const name of ['b', 'large']) chmodSync(join(folder, name), 0)
-    const walked = asNobody(() => rest(start({ contentUpTo, kinds })))
-    expect(paths(walked)).toEqual(contentUpTo === 0 ? ['', 'a', 'b', 'c', 'large'] : ['', 'a', 'c', 'large'])
-    expect(codes(walked)).toEqual(contentUpTo === 0 ? [] : ['open b: EACCES'])
-  })
+    it('tells each name in a folder that may be listed but not entered', () => {
+      mkdirSync(join(folder, 'a'))
+      for (const name of ['x\n', 'y']) writeFileSync(join(folder, 'a', name), '')
+      chmodSync(join(folder, 'a'), 0o444)
+      const walked = asNobody(() => rest(start({ contentUpTo, kinds })))
+      expect(paths(walked)).toEqual(['', 'a'])
+      expect(codes(walked)).toEqual(['lstat a/x\n: EACCES', 'lstat a/y: EACCES'])
+      expect(walked.problems[0]!.message).toBe(
+        `Cannot look at "${displayPath(walked.problems[0]!.path)}": permission denied`,
+      )
+    })
 
-  it('tells the root that is gone', () => {
-    const file = join(folder, 'file')
-    writeFileSync(file, 'x')
-    folder = file
-    const walker = start({ contentUpTo, kinds })
-    unlinkSync(file)
-    expect(codes(rest(walker))).toEqual(['lstat : ENOENT'])
-  })
+    it('leaves out a small file that it cannot read when contents are wanted, and only then', () => {
+      for (const name of ['a', 'b', 'c']) writeFileSync(join(folder, name), 'text')
+      writeFileSync(join(folder, 'large'), 'x'.repeat(500))
+      for (const name of ['b', 'large']) chmodSync(join(folder, name), 0)
+      const walked = asNobody(() => rest(start({ contentUpTo, kinds })))
+      expect(paths(walked)).toEqual(contentUpTo === 0 ? ['', 'a', 'b', 'c', 'large'] : ['', 'a', 'c', 'large'])
+      expect(codes(walked)).toEqual(contentUpTo === 0 ? [] : ['open b: EACCES'])
+    })
 
-  it('goes on with the tree it has opened when the root is moved, and another put in its place', () => {
-    mkdirSync(join(folder, 'tree/sub'), { recursive: true })
-    writeFileSync(join(folder, 'tree/sub/ours'), 'ours')
-    const [tree, moved] = [join(folder, 'tree'), join(folder, 'moved')]
-    folder = tree
-    const walker = start({ contentUpTo, kinds })
-    renameSync(tree, moved)
-    mkdirSync(join(tree, 'sub'), { recursive: true })
-    writeFileSync(join(tree, 'sub/theirs'), 'theirs')
-    expect(paths(rest(walker))).toEqual(['', 'sub', 'sub/ours'])
-  })
+    it('tells the root that is gone', () => {
+      const file = join(folder, 'file')
+      writeFileSync(file, 'x')
+      folder = file
+      const walker = start({ contentUpTo, kinds })
+      unlinkSync(file)
+      expect(codes(rest(walker))).toEqual(['lstat : ENOENT'])
+    })
 
-  it('is not led elsewhere by a folder that becomes a symlink under its feet', () => {
-    const secret = mkdtempSync(join(folder, 'secret-'))
-    writeFileSync(join(secret, 'b'), 'secret')
-    mkdirSync(join(folder, 'tree/sub'), { recursive: true })
-    for (const name of ['a', 'b', 'c']) writeFileSync(join(folder, 'tree/sub', name), 'ours')
-    folder = join(folder, 'tree')
-    const walker = start({ batchEntries: 3, contentUpTo, kinds })
-    expect(paths(unpackBatch(walker.next()!))).toEqual(['', 'sub', 'sub/a'])
-    renameSync(join(folder, 'sub'), join(folder, '../away'))
-    symlinkSync(secret, join(folder, 'sub'))
-    const { entries } = rest(walker)
-    expect(entries.map((entry) => [entry.path, entry.size])).toEqual([
-      ['sub/b', 4],
-      ['sub/c', 4],
-    ])
-    if (contentUpTo > 0) expect(entries.map(text)).toEqual(['ours', 'ours'])
-  })
+    it('goes on with the tree it has opened when the root is moved, and another put in its place', () => {
+      mkdirSync(join(folder, 'tree/sub'), { recursive: true })
+      writeFileSync(join(folder, 'tree/sub/ours'), 'ours')
+      const [tree, moved] = [join(folder, 'tree'), join(folder, 'moved')]
+      folder = tree
+      const walker = start({ contentUpTo, kinds })
+      renameSync(tree, moved)
+      mkdirSync(join(tree, 'sub'), { recursive: true })
+      writeFileSync(join(tree, 'sub/theirs'), 'theirs')
+      expect(paths(rest(walker))).toEqual(['', 'sub', 'sub/ours'])
+    })
 
-  it('tells the folder that it had to leave and cannot find again, and goes on above it', () => {
-    mkdirSync(join(folder, 'a/b/c/d/e'), { recursive: true })
-    for (const name of ['a/b/z', 'a/b/zz', 'a/z']) writeFileSync(join(folder, name), '')
-    const walker = start({ window: 1, batchEntries: 6, contentUpTo, kinds })
-    expect(paths(unpackBatch(walker.next()!)).at(-1)).toBe('a/b/c/d/e')
-    renameSync(join(folder, 'a/b'), join(folder, 'a/was'))
-    mkdirSync(join(folder, 'a/b'))
-    const walked = rest(walker)
-    expect(paths(walked)).toEqual(['a/z'])
-    expect(codes(walked)).toContain('list a/b: changed')
-  })
-})
+    it('is not led elsewhere by a folder that becomes a symlink under its feet', () => {
+      const secret = mkdtempSync(join(folder, 'secret-'))
+      writeFileSync(join(secret, 'b'), 'secret')
+      mkdirSync(join(folder, 'tree/sub'), { recursive: true })
+      for (const name of ['a', 'b', 'c']) writeFileSync(join(folder, 'tree/sub', name), 'ours')
+      folder = join(folder, 'tree')
+      // Others can write here: so what is below is not looked up by its path.
+      chmodSync(folder, 0o777)
+      const walker = start({ batchEntries: 3, contentUpTo, kinds })
+      expect(paths(unpackBatch(walker.next()!))).toEqual(['', 'sub', 'sub/a'])
+      renameSync(join(folder, 'sub'), join(folder, '../away'))
+      symlinkSync(secret, join(folder, 'sub'))
+      const { entries } = rest(walker)
+      expect(entries.map((entry) => [entry.path, entry.size])).toEqual([
+        ['sub/b', 4],
+        ['sub/c', 4],
+      ])
+      if (contentUpTo > 0) expect(entries.map(text)).toEqual(['ours', 'ours'])
+    })
+
+    it('tells the folder that it had to leave and cannot find again, and goes on above it', () => {
+      mkdirSync(join(folder, 'a/b/c/d/e'), { recursive: true })
+      for (const name of ['a/b/z', 'a/b/zz', 'a/z']) writeFileSync(join(folder, name), '')
+      const walker = start({ window: 1, batchEntries: 6, contentUpTo, kinds })
+      expect(paths(unpackBatch(walker.next()!)).at(-1)).toBe('a/b/c/d/e')
+      renameSync(join(folder, 'a/b'), join(folder, 'a/was'))
+      mkdirSync(join(folder, 'a/b'))
+      const walked = rest(walker)
+      expect(paths(walked)).toEqual(['a/z'])
+      expect(codes(walked)).toEqual(forced ? ['lstat a/b/z: changed', 'lstat a/b/zz: changed'] : ['list a/b: changed'])
+    })
+  },
+)

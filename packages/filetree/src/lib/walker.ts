@@ -1,12 +1,13 @@
 import { joinPath, type RawPath } from '@coalmine/bytes'
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, type BigIntStats } from 'node:fs'
-import { type Address } from './address.ts'
+import { type Address, addressBelow } from './address.ts'
 import { BatchPacker, type EntryRow, type PackedBatch } from './batch.ts'
 import { nodeEffects } from './effects.ts'
 import { kindNumber, splitDevice, type TreeProblem } from './entry.ts'
 import { codeOf, FileTreeError, isOutside, messageOf, sentence } from './errors.ts'
 import { fileFlags, readSmall } from './file-reader.ts'
 import { FolderStack, type FolderPort } from './folder-stack.ts'
+import { guardedBelow, isKept } from './guarded.ts'
 import type { TreeRoot } from './tree-root.ts'
 
 export interface WalkerOptions {
@@ -25,6 +26,10 @@ export interface WalkerOptions {
 
 interface Listing {
   readonly path: RawPath
+  /** Where names of this folder can be looked up without its descriptor. */
+  readonly guarded: string | undefined
+  /** Whether the same can hold for folders in it. */
+  readonly kept: boolean
   /** Sorted. */
   readonly names: readonly string[]
   /** Those that the folder itself says are no regular files; nothing is known of any without it. */
@@ -103,7 +108,7 @@ export class TreeWalker {
     const path = joinPath(listing.path, name as RawPath)
     let where: Address
     try {
-      where = this.#stack!.at(name)
+      where = listing.guarded === undefined ? this.#stack!.at(name) : addressBelow(listing.guarded, name)
     } catch (error) {
       // The folder had to be opened again and is not there any more: nothing that is left in it can be reached.
       listing.next = listing.names.length
@@ -111,24 +116,31 @@ export class TreeWalker {
       return true
     }
     const regular = listing.others !== undefined && !listing.others.has(name)
-    if (!(regular && this.#emitFile(path, where))) this.#emit(path, name, where)
+    if (!(regular && this.#emitFile(path, where))) this.#emit(path, name, where, listing)
     return true
   }
 
   #emitRoot(): void {
     const path = '' as RawPath
     if (this.#stack === undefined) {
-      this.#emit(path, '', this.#root.address)
+      this.#emit(path, '', this.#root.address, undefined)
       return
     }
-    this.#packer.add(path, rowOf(fstatSync(this.#root.descriptor!, { bigint: true })))
-    this.#list(path)
+    const row = rowOf(fstatSync(this.#root.descriptor!, { bigint: true }))
+    this.#packer.add(path, row)
+    this.#list(path, row, this.#root.guarded)
   }
 
-  #emit(path: RawPath, name: string, where: Address): void {
+  #emit(path: RawPath, name: string, found: Address, listing: Listing | undefined): void {
+    let where = found
     let stats: BigIntStats | undefined
     try {
       stats = lstatSync(where, { bigint: true, throwIfNoEntry: false })
+      if (stats === undefined && listing?.guarded !== undefined) {
+        // A folder on the way may have been moved; the descriptor has moved with it.
+        where = this.#stack!.at(name)
+        stats = lstatSync(where, { bigint: true, throwIfNoEntry: false })
+      }
     } catch (error) {
       this.#problem(path, 'lstat', error)
       return
@@ -151,7 +163,7 @@ export class TreeWalker {
       this.#emitLink(path, where, row)
     } else if (row.kind === 1) {
       this.#packer.add(path, row)
-      this.#enter(path, name)
+      this.#enter(path, name, row, listing)
     } else if (row.kind === 0 && row.size < this.#contentUpTo) {
       // Where the folder does not tell kinds, or the file could not be opened at first: this tells why.
       this.#emitFile(path, where, true)
@@ -200,19 +212,21 @@ export class TreeWalker {
     return true
   }
 
-  #enter(path: RawPath, name: string): void {
+  #enter(path: RawPath, name: string, row: EntryRow, above: Listing | undefined): void {
     try {
       this.#stack!.enter(name)
     } catch (error) {
       this.#problem(path, 'list', error)
       return
     }
-    this.#list(path)
+    const guarded = above?.guarded !== undefined && above.kept ? guardedBelow(above.guarded, name) : undefined
+    this.#list(path, row, guarded)
   }
 
-  #list(path: RawPath): void {
+  #list(path: RawPath, row: EntryRow, guarded: string | undefined): void {
     try {
-      this.#listings.push({ path, next: 0, ...listFolder(this.#stack!.here(), this.#kinds) })
+      const found = listFolder(this.#stack!.here(), this.#kinds)
+      this.#listings.push({ path, guarded, kept: isKept(row), next: 0, ...found })
     } catch (error) {
       this.#problem(path, 'list', error)
       this.#stack!.leave()
