@@ -3,6 +3,7 @@ import { ownerNames, type Owners, type Tree, type TreeEntry, type TreeProblem } 
 import type { Member, NewSet, Repository, SetSummary } from '@coalmine/repository'
 import { BLOCK_BYTES, type Manifest, sigTarEnd, signatureHeader } from '@coalmine/volume-format'
 import { type Encoded, encodeOther, encodeSmall, LargeFile, metaOf, type SignatureOptions } from './encode.ts'
+import { BackupError } from './errors.ts'
 import type { BackupEvent } from './events.ts'
 import { type BackupStatistics, emptyStatistics } from './statistics.ts'
 
@@ -35,6 +36,7 @@ export interface BackupResult {
  * left out (or end where reading failed), told as events and counted; everything else that fails ends the backup, and
  * the set is taken back.
  *
+ * @throws BackupError `nothing-to-store` when there is not even a root: an empty set would pass for the newest backup.
  * @throws the error of the repository, the storage or the signal.
  */
 export async function backupFull(options: FullBackupOptions): Promise<BackupResult> {
@@ -103,6 +105,9 @@ class FullBackup {
       await this.#sign(signatures)
       if (members.length > 0) yield members
       this.#onEvent({ type: 'progress', bytes: this.statistics.rawDeltaSize })
+    }
+    if (this.statistics.sourceFiles === 0) {
+      throw new BackupError('nothing-to-store', 'Cannot back up: the source has nothing that could be stored')
     }
     await this.#sign([sigTarEnd(this.#signatureBytes)])
   }

@@ -105,7 +105,7 @@ export class LargeFile {
 
   async *#untilFailure(): ByteStream {
     try {
-      yield* this.#content
+      for await (const chunk of this.#content) yield chunk
     } catch (error) {
       // Told to the caller by `failure`, who counts it: what was read before is worth storing.
       this.#failure = error

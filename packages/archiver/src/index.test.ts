@@ -1,0 +1,5 @@
+import { expect, it } from 'vitest'
+
+it('the public surface is what is promised, and no more', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual(['BackupError', 'backupFull', 'surveyFull'])
+})

@@ -1,0 +1,12 @@
+/** The source has no entry that could be stored: it is gone, unreadable as a whole, or a socket. */
+export type BackupErrorCode = 'nothing-to-store'
+
+/** What a backup cannot do. `code` is for programs, the message for people. */
+export class BackupError extends Error {
+  override readonly name = 'BackupError'
+  readonly code: BackupErrorCode
+  constructor(code: BackupErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
