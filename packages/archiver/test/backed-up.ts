@@ -34,13 +34,16 @@ export interface BackedUp {
   left: string[]
 }
 
+let folder: Promise<string> | undefined
+let made = 0
+
 /** Backs a tree up without any envelope, and reads back everything that was written. */
 export async function backedUp(
   tree: Tree,
   options: Partial<FullBackupOptions> & { volumeBytes?: number; repositoryOptions?: Partial<RepositoryOptions> } = {},
 ): Promise<BackedUp> {
   const { volumeBytes = 1 << 30, repositoryOptions, ...more } = options
-  const temp = join(await tempDir('archiver'), 'temp')
+  const temp = join(await (folder ??= tempDir('archiver')), String((made += 1)))
   mkdirSync(temp)
   const storage = repositoryOptions?.storage ?? createMemoryStorage()
   const events: BackupEvent[] = []
