@@ -171,7 +171,7 @@ describe('signals and pipes', () => {
     let out = ''
     child.stdout.on('data', (chunk: Buffer) => {
       out += chunk.toString()
-      if (/Processed volume 2/.test(out)) child.kill('SIGINT')
+      if (!child.killed && /Processed volume 2/.test(out)) child.kill('SIGINT')
     })
     let err = ''
     child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))

@@ -112,7 +112,7 @@ class LazyEnvelope {
     })
     const compression = settings.flag('no-compression')
       ? ({ algorithm: 'none' } as const)
-      : ({ algorithm: 'zip', level: levelOf(settings), chunkBytes: chunkBytesOf(settings) } as const)
+      : ({ algorithm: 'zip', ...deflating(settings) } as const)
     return createPassphraseEnvelope({ passphrase, compression, signal })
   }
 }
@@ -120,7 +120,7 @@ class LazyEnvelope {
 async function writingEnvelope({ settings }: Context, storage: Storage, passphrase: LazyEnvelope): Promise<Envelope> {
   if (!settings.flag('no-encryption')) return passphrase.get(await isEmpty(storage))
   if (settings.flag('no-compression')) return plainEnvelope()
-  return gzipEnvelope({ level: levelOf(settings), chunkBytes: chunkBytesOf(settings) })
+  return gzipEnvelope(deflating(settings))
 }
 
 /** Whether nothing is there yet: a passphrase that is typed now has to be typed twice. */
@@ -135,10 +135,15 @@ function levelOf(settings: Settings): number {
   return level
 }
 
-/** Small volumes are cut from small chunks: what is on its way counts as if it did not shrink. */
-function chunkBytesOf(settings: Settings): number {
+/**
+ * How volumes are deflated. Four jobs are what libuv's pool runs at a time, on any machine: so the same input is cut at
+ * the same places on all. Small volumes are cut from small chunks, because what is on its way counts as if it did not
+ * shrink.
+ */
+function deflating(settings: Settings): { level: number; chunkBytes: number; parallel: number } {
   const volumeBytes = (settings.integer('volsize') ?? 200) * 1_048_576
-  return Math.min(262_144, Math.max(32_768, 2 ** Math.floor(Math.log2(volumeBytes / 32))))
+  const chunkBytes = Math.min(524_288, Math.max(32_768, 2 ** Math.floor(Math.log2(volumeBytes / 32))))
+  return { level: levelOf(settings), chunkBytes, parallel: 4 }
 }
 
 /** The `~` of a local path is expanded; the rest is as it was typed. */
