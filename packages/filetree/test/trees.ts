@@ -39,7 +39,7 @@ export function plain(entries: readonly TreeEntry[]): object[] {
 
 const owners = ownerNames({ ask: false })
 
-export function toWriteEntry(entry: TreeEntry): WriteEntry {
+function toWriteEntry(entry: TreeEntry): WriteEntry {
   const { path, kind, mode, uid, gid, mtimeSeconds, linkTarget, devMajor, devMinor } = entry
   const [userName, groupName] = [owners.userName(uid), owners.groupName(gid)]
   return { path, kind, mode, uid, gid, mtimeSeconds, userName, groupName, linkTarget, devMajor, devMinor }

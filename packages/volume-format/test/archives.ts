@@ -31,7 +31,7 @@ export function decodeVolumes(volumes: Iterable<Iterable<Uint8Array>>): WholeEnt
 }
 
 /** Puts the parts of entries together, and sees to it that they come in order. */
-export function gather(parts: readonly DiffTarPart[]): WholeEntry[] {
+function gather(parts: readonly DiffTarPart[]): WholeEntry[] {
   const entries: WholeEntry[] = []
   let open: { entry: DiffTarEntry; pieces: Uint8Array[] } | undefined
   for (const part of parts) {

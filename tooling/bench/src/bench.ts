@@ -50,7 +50,7 @@ function requireSame(found: number, wanted: number, name: string): void {
 async function measureStart(): Promise<number> {
   const program = join(checkout, 'apps/cli/bin/coalmine.js')
   const runs: Cost[] = []
-  for (let at = 0; at < 15; at++) runs.push(await measure([process.execPath, program, '--version'], environment(top)))
+  for (let at = 0; at < 15; at++) runs.push(await measure([program, '--version'], environment(top)))
   return median(runs).wall * 1000
 }
 

@@ -32,7 +32,7 @@ export function coalmine(program: string): Tool {
       const url = `file://${storage(place)}`
       const common = ['--archive-dir', join(place.work, 'cache')]
       const words = duplicityWords(action, place, url, 'path-to-restore')
-      return [process.execPath, program, ...words, ...common]
+      return [program, ...words, ...common]
     },
   }
 }
@@ -60,40 +60,28 @@ export function restic(): Tool {
     },
     command(action, place) {
       const repository = ['restic', '-r', storage(place), '--cache-dir', join(place.work, 'cache')]
-      switch (action) {
-        case 'full':
-          return [...repository, 'backup', '--quiet', place.source]
-        case 'list':
-          return [...repository, 'ls', '--quiet', '--long', 'latest']
-        case 'restore':
-          return [...repository, 'restore', '--quiet', 'latest', '--target', place.target]
-        case 'restore one file':
-          return [
-            ...repository,
-            'restore',
-            '--quiet',
-            'latest',
-            '--target',
-            place.target,
-            '--include',
-            join(place.source, place.oneFile),
-          ]
+      const words: Record<Action, string[]> = {
+        full: ['backup', '--quiet', place.source],
+        list: ['ls', '--quiet', '--long', 'latest'],
+        restore: ['restore', '--quiet', 'latest', '--target', place.target],
+        'restore one file': [
+          ...['restore', '--quiet', 'latest', '--target', place.target],
+          ...['--include', join(place.source, place.oneFile)],
+        ],
       }
+      return [...repository, ...words[action]]
     },
   }
 }
 
 function duplicityWords(action: Action, { source, oneFile, target }: Place, url: string, path: string): string[] {
-  switch (action) {
-    case 'full':
-      return ['full', source, url]
-    case 'list':
-      return ['list-current-files', url]
-    case 'restore':
-      return ['restore', url, target]
-    case 'restore one file':
-      return ['restore', `--${path}`, oneFile, url, target]
+  const words: Record<Action, string[]> = {
+    full: ['full', source, url],
+    list: ['list-current-files', url],
+    restore: ['restore', url, target],
+    'restore one file': ['restore', `--${path}`, oneFile, url, target],
   }
+  return words[action]
 }
 
 function version(program: string, args: string[]): string {

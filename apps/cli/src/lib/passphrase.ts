@@ -23,18 +23,12 @@ export async function readPassphrase(options: PassphraseOptions): Promise<Buffer
   throw new CommandError(exitCode.user, 'Cannot use the passphrase: it is empty')
 }
 
-/** Takes the secret out of the environment, so that no child inherits it. */
-export function takePassphraseFromEnvironment(): Buffer | undefined {
-  const value = rawEnvironment('PASSPHRASE')
-  delete process.env['PASSPHRASE']
-  return value
-}
-
 let fromEnvironment: Buffer | undefined
 
-/** Done once, at the start of a run. */
+/** Takes the secret out of the environment, once, at the start of a run: no child inherits it. */
 export function rememberEnvironment(): void {
-  fromEnvironment = takePassphraseFromEnvironment()
+  fromEnvironment = rawEnvironment('PASSPHRASE')
+  delete process.env['PASSPHRASE']
 }
 
 async function findPassphrase({ file, command, confirm = false }: PassphraseOptions): Promise<Buffer> {

@@ -81,7 +81,7 @@ export class Session {
 }
 
 /** The archive dir of a URL: named by `--name`, else by the MD5 of the URL as it was typed. */
-export function archiveDirOf(url: RawPath, settings: Settings): string {
+function archiveDirOf(url: RawPath, settings: Settings): string {
   const name = settings.text('name') ?? createHash('md5').update(rawToBytes(url)).digest('hex')
   return join(settings.archiveRoot, name)
 }

@@ -31,7 +31,7 @@ export function isOutside(error: unknown): boolean {
 }
 
 /** How things are, in the system's words: `permission denied`. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const errno = error instanceof Error ? (error as NodeJS.ErrnoException).errno : undefined
   const known = errno === undefined ? undefined : getSystemErrorMap().get(errno)
   return known?.[1] ?? (error instanceof Error ? error.message : String(error))

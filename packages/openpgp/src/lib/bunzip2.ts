@@ -1,7 +1,23 @@
-/// <reference path="./seek-bzip.d.ts" />
 import { setImmediate } from 'node:timers/promises'
 import { ByteReader, type ByteStream } from '@coalmine/bytes'
-import Bunzip, { type BlockInput, type BlockOutput } from 'seek-bzip'
+// @ts-expect-error The package has no types; what is used of it is declared below.
+import untypedBunzip from 'seek-bzip'
+
+/** What the decoder reads: it asks for the header first, then goes to the block. */
+interface BlockInput {
+  readByte(): number
+  read(buffer: Uint8Array, offset: number, length: number): number
+  seek(byte: number): void
+}
+
+interface BlockOutput {
+  writeByte(byte: number): void
+}
+
+const Bunzip = untypedBunzip as {
+  /** Decodes the block that begins at a bit, and checks its CRC. @throws TypeError */
+  decodeBlock(input: BlockInput, bit: number, output: BlockOutput): void
+}
 
 /** Bytes that are no whole bzip2 stream. */
 export class Bzip2Error extends Error {

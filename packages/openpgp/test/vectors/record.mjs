@@ -13,7 +13,7 @@ const gpg = (args, input) => {
     env,
     input,
   })
-  if (status !== 0) throw new Error(`gpg ${args.join(' ')}: ${stderr}`)
+  if (status !== 0) throw new Error(`gpg ${args.join(' ')}: ${String(stderr)}`)
   return stdout
 }
 try {

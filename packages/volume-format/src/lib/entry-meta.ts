@@ -38,7 +38,7 @@ const kinds: ReadonlySet<TarType> = new Set<EntryKind>([
 ])
 
 /** Throws unless the path is one of a tree: relative, no empty component, no `.`, no `..`, no NUL. */
-export function checkPath(path: RawPath): void {
+function checkPath(path: RawPath): void {
   if (path !== '' && unsafe.test(path)) {
     throw new RangeError(`Cannot archive "${shown(path)}": it is no path below the root`)
   }

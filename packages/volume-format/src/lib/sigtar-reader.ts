@@ -46,7 +46,7 @@ export async function* readSigTar(
 const prefix = /^(signature|snapshot|deleted)\//
 
 /** The kernel of {@link readSigTar}: synchronous, no I/O. Errors come after all entries before them. */
-export class SigTarDecoder {
+class SigTarDecoder {
   readonly #tar = new TarDecoder()
   readonly #keepBytes: number
   #last: RawPath | undefined
