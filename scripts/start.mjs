@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// npm start: installs, builds, and runs the tour, or with arguments the command line itself.
-import { join } from 'node:path'
+// npm start: installs, builds, and runs the tour (of the folder named), or with other arguments the command line itself.
+import { statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { become, build, install, root } from './bootstrap.mjs'
 
 try {
@@ -11,8 +12,19 @@ try {
   process.exit(1)
 }
 
-const args = process.argv.slice(2)
-const script = args.length > 0 ? join(root, 'apps', 'cli', 'bin', 'coalmine.js') : join(root, 'scripts', 'tour.mjs')
 // npm runs scripts in the checkout; paths are meant where the command was typed.
 const cwd = (process.env.npm_lifecycle_event === 'start' && process.env.INIT_CWD) || process.cwd()
-become([process.execPath, script, ...args], { cwd })
+const args = process.argv.slice(2)
+if (args.length === 0 || (args.length === 1 && isFolder(args[0]))) {
+  become([process.execPath, join(root, 'scripts', 'tour.mjs'), ...args], { cwd })
+} else {
+  // The flag is what the program starts itself with when it is called by its name.
+  become([process.execPath, '--initial-heap-size=128', join(root, 'apps', 'cli', 'bin', 'coalmine.js'), ...args], {
+    cwd,
+  })
+}
+
+/** One folder alone is no command: the tour goes through it. */
+function isFolder(path) {
+  return statSync(resolve(cwd, path), { throwIfNoEntry: false })?.isDirectory() ?? false
+}

@@ -1,9 +1,9 @@
 // The main job on real input, told as it goes: a full backup of a folder, its listing, its restore, and a comparison.
 import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { closeSync, lstatSync, mkdtempSync, openSync, readdirSync, readlinkSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '..')
@@ -18,7 +18,7 @@ const bold = (text) => (process.stdout.isTTY ? `\u001b[1m${text}\u001b[0m` : tex
 
 function coalmine(args, { quiet = false } = {}) {
   console.log(bold(`\n$ coalmine ${args.join(' ')}`))
-  const run = spawnSync(process.execPath, [program, ...args, '--archive-dir', join(work, 'archive')], {
+  const run = spawnSync(program, [...args, '--archive-dir', join(work, 'archive')], {
     encoding: 'utf8',
     maxBuffer: 1 << 30,
     env: { ...process.env, PASSPHRASE: passphrase },
@@ -33,25 +33,34 @@ function coalmine(args, { quiet = false } = {}) {
   }
 }
 
-/** Path → what must be the same after a restore: kind, mode, owner, time, and content or link target. */
+/** Path → what must be the same after a restore: kind, mode, owner, time, and content or link target. Names are bytes. */
 function survey(root) {
   const found = new Map()
-  const visit = (path) => {
+  const visit = (path, name) => {
     const stat = lstatSync(path)
     if (stat.isSocket()) return
-    const kind = stat.mode & 0o170000
-    const detail = stat.isSymbolicLink()
-      ? readlinkSync(path)
-      : stat.isFile()
-        ? createHash('sha256').update(readFileSync(path)).digest('hex')
-        : ''
-    const seconds = stat.isSymbolicLink() ? '' : Math.max(0, Math.floor(stat.mtimeMs / 1000))
-    const mode = stat.isSymbolicLink() ? '' : stat.mode & 0o7777
-    found.set(relative(root, path), [kind, mode, stat.uid, stat.gid, seconds, detail].join(' '))
-    if (stat.isDirectory()) for (const name of readdirSync(path)) visit(join(path, name))
+    const link = stat.isSymbolicLink()
+    const detail = link ? readlinkSync(path, 'latin1') : stat.isFile() ? digest(path) : ''
+    // The format keeps whole seconds from 1970 on; modes of links mean nothing.
+    const seconds = Math.max(0, Math.floor(stat.mtimeMs / 1000))
+    const mode = link ? '' : stat.mode & 0o7777
+    found.set(name, [stat.mode & 0o170000, mode, stat.uid, stat.gid, seconds, detail].join(' '))
+    if (!stat.isDirectory()) return
+    for (const child of readdirSync(path, 'latin1')) {
+      visit(Buffer.concat([path, Buffer.from('/'), Buffer.from(child, 'latin1')]), `${name}/${child}`)
+    }
   }
-  visit(root)
+  visit(Buffer.from(root), '.')
   return found
+}
+
+function digest(path) {
+  const hash = createHash('sha256')
+  const buffer = Buffer.alloc(1 << 20)
+  const file = openSync(path, 'r')
+  for (let count; (count = readSync(file, buffer)) > 0;) hash.update(buffer.subarray(0, count))
+  closeSync(file)
+  return hash.digest('hex')
 }
 
 try {
