@@ -6,6 +6,7 @@ import {
   formatTime,
   matchChains,
 } from '@coalmine/volume-format'
+import { code } from './log.ts'
 import type { Compat } from './settings.ts'
 
 export interface CollectionText {
@@ -62,13 +63,50 @@ function row(type: string, time: string, volumes: string): string {
 
 function leftOver(orphaned: number, incomplete: number, compat: Compat): string[] {
   if (orphaned === 0 && incomplete === 0) return ['No orphaned or incomplete backup sets found.']
-  const lines: string[] = []
-  if (orphaned > 0) {
-    lines.push(`Also found ${orphaned} ${count(orphaned, 'backup set', compat)} not part of any chain,`)
+  return [
+    `Also found ${orphaned} ${count(orphaned, 'backup set', compat)} not part of any chain,`,
+    `and ${incomplete} incomplete ${count(incomplete, 'backup set', compat)}.`,
+    'These may be deleted by running duplicity with the "cleanup" command.',
+  ]
+}
+
+export interface CollectionWarning {
+  readonly code: number
+  readonly text: string
+}
+
+/** What does not fit together on the storage, in the words and codes that front ends of the real program wait for. */
+export function collectionWarnings(collection: Collection, compat: Compat): CollectionWarning[] {
+  const { signatureChains, orphanedSignatures, orphanedSets, incompleteSets } = collection
+  const { chain: matched, discarded } = matchChains(collection)
+  const warnings: CollectionWarning[] = []
+  if (discarded !== undefined) {
+    const text = 'Warning, discarding last backup set, because of missing signature file.'
+    warnings.push({ code: code.generic, text })
   }
-  if (incomplete > 0) lines.push(`and ${incomplete} incomplete ${count(incomplete, 'backup set', compat)}.`)
-  lines.push('These may be deleted by running duplicity with the "cleanup" command.')
-  return lines
+  if (orphanedSignatures.length > 0) {
+    const head = `Warning, found the following remote orphaned ${count(orphanedSignatures.length, 'signature file', compat)}:`
+    const names = orphanedSignatures.map((set) => set.object.key)
+    warnings.push({ code: code.orphanedSignatures, text: [head, ...names].join('\n') })
+  }
+  if (signatureChains.length > 0 && matched === undefined) {
+    const text = 'Warning, found signatures but no corresponding backup files'
+    warnings.push({ code: code.unmatchedSignatures, text })
+  }
+  if (incompleteSets.length > 0 || discarded !== undefined) {
+    const text = 'Warning, found incomplete backup sets, probably left from aborted session'
+    warnings.push({ code: code.incompleteSets, text })
+  }
+  if (orphanedSets.length > 0) {
+    const head = `Warning, found the following orphaned ${count(orphanedSets.length, 'backup file', compat)}:`
+    warnings.push({ code: code.orphanedSets, text: [head, ...orphanedSets.map(objectsOf)].join('\n') })
+  }
+  return warnings
+}
+
+function objectsOf({ manifest, volumes }: BackupSet): string {
+  const objects = [...(manifest === undefined ? [] : [manifest]), ...volumes.values()]
+  return `[${objects.map((object) => object.key).join(', ')}]`
 }
 
 /** `chains` as 0.8 says it, `chain(s)` as 1.0 and later do. */

@@ -15,12 +15,13 @@ export const code = {
   writing: 7,
   fileList: 10,
   uploadBegin: 11,
-  uploadDone: 12,
+  uploadDone: 13,
   socketSkipped: 15,
   uploadProgress: 16,
   incompleteSets: 5,
   orphanedSets: 6,
   orphanedSignatures: 2,
+  unmatchedSignatures: 4,
   cannotStat: 9,
   cannotRead: 10,
   cannotProcess: 12,
@@ -31,7 +32,7 @@ export interface LogOptions {
   readonly logFd?: number
   readonly logFile?: string | Buffer
   readonly timestamps?: boolean
-  /** What human lines may not show, as the passphrase. */
+  /** The clock, for `timestamps`. */
   readonly nowMs?: () => number
 }
 
@@ -113,7 +114,7 @@ export class Log {
     if (this.shows(name)) this.#record(name, text, options)
   }
 
-  /** Bytes for standard output as they are, whatever the verbosity; the record has the same bytes. */
+  /** Bytes for standard output as they are, whatever the verbosity; the record has them as text. */
   raw(bytes: Uint8Array, options: RecordOptions = {}): void {
     this.#output(bytes)
     if (this.#machine.length > 0) this.#record('info', Buffer.from(bytes).toString('utf8').replace(/\n$/, ''), options)

@@ -1,13 +1,13 @@
 import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
 import {
-  firstSeconds,
+  type Collection,
   formatPretty,
-  formatTime,
   mergeSigTars,
   readSigTar,
   type SigTarEntry,
   signaturesForTime,
 } from '@coalmine/volume-format'
+import { collectionWarnings } from '../collection-text.ts'
 import { CommandError, exitCode } from '../exit-codes.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { type Context, Session } from '../session.ts'
@@ -19,9 +19,11 @@ export async function list([url]: readonly RawPath[], context: Context): Promise
   const session = await Session.open(url!, context, { write: false })
   try {
     const collection = await session.collect(log)
+    for (const warning of collectionWarnings(collection, settings.compat))
+      log.warning(warning.text, { code: warning.code })
     const timeSeconds = settings.time('restore-time') ?? settings.nowSeconds
     const chosen = signaturesForTime(collection, timeSeconds)
-    if (chosen === undefined) throw nothingToList(firstSeconds(collection), timeSeconds)
+    if (chosen === undefined) throw nothingToList(collection, timeSeconds)
     const print = process.stdout.isTTY ? printEscaped : printRaw
     const readers = chosen.sets.map((set) => readSigTar(session.repository.signatures(set)))
     for await (const entries of mergeSigTars(readers)) {
@@ -35,11 +37,12 @@ export async function list([url]: readonly RawPath[], context: Context): Promise
   }
 }
 
-function nothingToList(first: number | undefined, timeSeconds: number): CommandError {
+function nothingToList(collection: Collection, timeSeconds: number): CommandError {
+  const { chains, signatureChains } = collection
+  const first = signatureChains.map((chain) => chain.startSeconds).sort((a, b) => a - b)[0]
   if (first === undefined) {
-    return new CommandError(exitCode.exception, 'Cannot list: the storage holds no backup', {
-      name: 'CollectionsError',
-    })
+    const lack = chains.length === 0 ? 'no backup' : 'no signatures of its backups, from which listings are made'
+    return new CommandError(exitCode.exception, `Cannot list: the storage holds ${lack}`, { name: 'CollectionsError' })
   }
   return new CommandError(
     exitCode.nothingToRestore,
@@ -58,11 +61,23 @@ function printRaw(entry: SigTarEntry, log: Log): void {
   log.raw(Buffer.concat([Buffer.from(`${timeOf(entry)} `), name, Buffer.from('\n')]), recordOf(entry))
 }
 
-function timeOf(entry: SigTarEntry): string {
-  return formatPretty(entry.meta!.mtimeSeconds)
+// What dates reach, in seconds. File systems and archives hold more.
+const farthestSeconds = 8.64e12
+
+function timeOf({ meta }: SigTarEntry): string {
+  const { mtimeSeconds } = meta!
+  return Math.abs(mtimeSeconds) <= farthestSeconds ? formatPretty(mtimeSeconds) : `@${mtimeSeconds}`
 }
 
 function recordOf({ path, meta }: SigTarEntry) {
   const { mtimeSeconds, kind } = meta!
-  return { code: code.fileList, extra: () => `${formatTime(mtimeSeconds)} ${quotePath(path)} ${kindName(kind)}` }
+  return { code: code.fileList, extra: () => `${recordTime(mtimeSeconds)} ${quotePath(path)} ${kindName(kind)}` }
+}
+
+/** A time as names of sets carry it, but of any year: files may be of 2106. */
+function recordTime(seconds: number): string {
+  if (Math.abs(seconds) > farthestSeconds) return `@${seconds}`
+  const [date = '', clock = ''] = new Date(seconds * 1000).toISOString().split('T')
+  const year = Number(date.slice(0, -6))
+  return `${year}${date.slice(-5).replace('-', '')}T${clock.slice(0, 8).replaceAll(':', '')}Z`
 }

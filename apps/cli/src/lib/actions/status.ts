@@ -1,5 +1,5 @@
 import type { RawPath } from '@coalmine/bytes'
-import { formatCollection } from '../collection-text.ts'
+import { collectionWarnings, formatCollection } from '../collection-text.ts'
 import { code } from '../log.ts'
 import { type Context, Session } from '../session.ts'
 
@@ -7,9 +7,11 @@ import { type Context, Session } from '../session.ts'
 export async function status([url]: readonly RawPath[], context: Context): Promise<void> {
   const session = await Session.open(url!, context, { write: false })
   try {
-    const collection = await session.collect(context.log)
-    const { text, data } = formatCollection(collection, session.archiveDir, context.settings.compat)
-    context.log.always('info', text, { code: code.collectionStatus, data })
+    const { log, settings } = context
+    const collection = await session.collect(log)
+    for (const { text, code } of collectionWarnings(collection, settings.compat)) log.warning(text, { code })
+    const { text, data } = formatCollection(collection, session.archiveDir, settings.compat)
+    log.always('info', text, { code: code.collectionStatus, data })
   } finally {
     await session.close()
   }

@@ -1,0 +1,336 @@
+import type { Snapshot } from '@coalmine/fixtures'
+import type { LogRecord } from './records.ts'
+
+// Everything that a comparison with the real program's output leaves out or makes equal is a rule in this file, with
+// the reason why that is fair. The tests count for each rule and each kind of output whether a comparison would have
+// failed without it, and a rule that nothing needs fails: what is made equal here really differs.
+
+/** What a run of either program said. */
+export interface Output {
+  /** Of standard output. */
+  readonly lines: readonly string[]
+  readonly records: readonly LogRecord[]
+}
+
+export type Kind =
+  | 'status'
+  | 'list'
+  | 'nasty list'
+  | 'full'
+  | 'full -v5'
+  | 'dry-run full'
+  | 'restore -v5'
+  | 'dry-run restore'
+
+export interface Side {
+  readonly program: 'theirs' | 'ours'
+  /** What the source was called on the command line, and what is in it. */
+  readonly source: string
+  readonly tree: Snapshot
+}
+
+export interface Rule {
+  readonly name: string
+  readonly reason: string
+  readonly of: readonly Kind[]
+  readonly apply: (output: Output, side: Side) => Output
+}
+
+export const rules: readonly Rule[] = [
+  {
+    name: 'archive dir',
+    reason: 'each program has an archive dir of its own here, so that neither finds what the other left there',
+    of: ['status', 'full -v5', 'restore -v5'],
+    apply: (output) =>
+      eachText(output, (text) => text.replaceAll(/^(Archive dir|Using archive dir): \/.*$/gm, '$1: …')),
+  },
+  {
+    name: 'synchronising',
+    reason:
+      'the real program first makes its cache like the storage, and says so, with warnings about what the cache then holds; ours reads from the storage what the cache does not have',
+    of: ['list', 'nasty list', 'full', 'full -v5', 'dry-run full', 'restore -v5', 'dry-run restore'],
+    apply: (output, { program }) => {
+      if (program === 'ours') return output
+      return withoutTexts(output, [
+        'Local and Remote metadata are synchronized, no sync needed\\.',
+        'Synchronizing remote metadata to local cache\\.\\.\\.',
+        'Copying duplicity-\\S+ to local cache\\.',
+        'Sync would copy the following from remote to local:(?:\\nduplicity-\\S+)*',
+        'Warning, found the following local orphaned signature file(?:s|\\(s\\))?:(?:\\nduplicity-\\S+)*',
+      ])
+    },
+  },
+  {
+    name: 'what does not fit',
+    reason:
+      'the real program looks at the storage before and after it has synchronised and warns each time; ours looks and warns once, after the line about the last full backup',
+    of: ['status', 'list'],
+    apply: (output) => {
+      const isWarning = ({ level, code }: LogRecord) => level === 'WARNING' && code <= 6
+      const once = new Map(output.records.filter(isWarning).map((one) => [one.text, one]))
+      const { lines } = withoutTexts(output, [...once.keys()].map(literally))
+      return {
+        lines: [...[...once.keys()].flatMap((text) => text.split('\n')), ...lines],
+        records: [...once.values(), ...output.records.filter((one) => !isWarning(one))],
+      }
+    },
+  },
+  {
+    name: 'clock',
+    reason: 'when the two ran, and how long',
+    of: ['full', 'full -v5', 'dry-run full'],
+    apply: (output) =>
+      eachText(output, (text) =>
+        text
+          .replaceAll(/^(StartTime|EndTime) \d+\.\d\d \(\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\)$/gm, '$1 …')
+          .replaceAll(/^ElapsedTime (\d+\.\d\d) \(\1 seconds\)$/gm, 'ElapsedTime …'),
+      ),
+  },
+  {
+    name: 'stored size',
+    reason: 'the two compress with different programs and levels, so volumes are of different sizes',
+    of: ['full', 'full -v5'],
+    apply: (output) =>
+      eachText(output, (text) =>
+        text.replaceAll(/^TotalDestinationSizeChange [1-9]\d+ \(.*\)$/gm, 'TotalDestinationSizeChange …'),
+      ),
+  },
+  {
+    name: 'counted twice',
+    reason: 'in a dry run the real program counts every regular file twice as a source file; ours counts it once',
+    of: ['dry-run full'],
+    apply: (output, { program, tree }) => {
+      if (program === 'ours') return output
+      const files = [...tree.values()].filter(({ kind }) => kind === 'file').length
+      const once = (_: string, count: string) => `SourceFiles ${Number(count) - files}`
+      return eachText(output, (text) => text.replaceAll(/^SourceFiles (\d+)$/gm, once))
+    },
+  },
+  {
+    name: 'how the real program is built',
+    reason:
+      'at -v5 it tells of its modules, temporary files, scheduler, machine and Python; generic records that no front end reads',
+    of: ['full -v5', 'restore -v5'],
+    apply: (output, { program }) => {
+      if (program === 'ours') return output
+      return withoutTexts(output, [
+        'Using backup name: \\S+',
+        'Main action: \\w+',
+        'GPG binary is .*',
+        'Import of duplicity\\.backends\\.\\w+ (?:Succeeded|Failed.*)',
+        '=+',
+        'duplicity \\d\\S*',
+        'Args: .*',
+        'Linux .*',
+        '/usr/bin/python3.*',
+        'Using temporary directory .*',
+        'Temp has [\\d,]+ available, backup will use approx [\\d,]+\\.',
+        'AsyncScheduler: instantiating at concurrency 0',
+        'Deleting /.*',
+        'Processing local manifest .* \\(\\d+\\)',
+        'Found \\d+ volumes in manifest',
+        'Making directory .*',
+      ])
+    },
+  },
+  {
+    name: 'transfers',
+    reason:
+      'each program tells of objects on their way as it moves them: ours when an object is on its way and when it is there, signatures and manifests too; the real program by its scheduler (0.8) or once for each volume (3.0)',
+    of: ['full -v5', 'restore -v5'],
+    apply: (output) => ({
+      lines: output.lines,
+      records: output.records.filter(
+        ({ level, code, text }) =>
+          !(
+            level === 'INFO' &&
+            (code === 11 ||
+              code === 13 ||
+              (code === 1 && /^(Writing|Reading) duplicity-\S+( \(\d+ bytes\))?$/.test(text)))
+          ),
+      ),
+    }),
+  },
+  {
+    name: 'volume done',
+    reason:
+      'after each volume of a backup the real program records as progress how many bytes of the source it has read; our writer of volumes does not know them, so the record is a generic one',
+    of: ['full -v5'],
+    apply: (output) => ({
+      lines: output.lines,
+      records: output.records.map((one) =>
+        /^Processed volume \d+$/.test(one.text) ? { ...one, code: 1, extra: undefined } : one,
+      ),
+    }),
+  },
+  {
+    name: 'before 1970',
+    reason:
+      'that such times are stored as 1970 is said in other words, and once, while the real program says it for the volume and for the signature',
+    of: ['full', 'full -v5', 'dry-run full'],
+    apply: ({ lines, records }, { source }) => {
+      const plain = (text: string) => {
+        const theirs = /^Warning: (.*) has negative mtime, treating as 0\.$/.exec(text)?.[1]
+        const ours = /^(.*) was changed before 1970 by its time stamp: stored as 1970$/.exec(text)?.[1]
+        return theirs === undefined ? ours && `1970: ${ours.slice(source.length + 1)}` : `1970: ${theirs}`
+      }
+      const once = <T>(all: readonly T[], textOf: (one: T) => string, withText: (one: T, text: string) => T): T[] => {
+        const seen = new Set<string>()
+        return all.flatMap((one) => {
+          const text = plain(textOf(one))
+          if (text === undefined) return [one]
+          if (seen.has(text)) return []
+          seen.add(text)
+          return [withText(one, text)]
+        })
+      }
+      return {
+        lines: once(
+          lines,
+          (line) => line,
+          (_, text) => text,
+        ),
+        records: once(
+          records,
+          ({ text }) => text,
+          (one, text) => ({ ...one, text }),
+        ),
+      }
+    },
+  },
+  {
+    name: 'the last second before 1970',
+    reason:
+      'the real program cuts the fraction off such a time, which makes it 0, and where it does not look again to sign the file it does not notice; ours rounds down',
+    of: ['dry-run full'],
+    apply: (output, { source, tree }) => {
+      const paths = [...tree].filter(([, { mtimeSeconds, mtimeNanos }]) => mtimeSeconds === -1 && mtimeNanos > 0)
+      return withoutTexts(
+        output,
+        paths.map(([path]) => `(?:1970: |${literally(source)}/)${literally(path)}(?: was changed before 1970.*)?`),
+      )
+    },
+  },
+  {
+    name: 'sockets by their whole path',
+    reason:
+      'a skipped socket is recorded by the path under which the real program met it, but by its path in the backup, as every other file, by ours',
+    of: ['full -v5'],
+    apply: (output, { source }) => ({
+      lines: output.lines,
+      records: output.records.map((one) =>
+        one.code === 15 && one.extra !== undefined ? { ...one, extra: one.extra.replace(`'${source}/`, "'") } : one,
+      ),
+    }),
+  },
+  {
+    name: 'names on one line',
+    reason:
+      'in messages about single files our names are escaped, so that no name can look like a message of its own; in the first line of a record, and in listings, they are as the real program has them',
+    of: ['full -v5', 'restore -v5'],
+    apply: (output, { program }) => {
+      if (program === 'theirs') return output
+      const named = ({ level, code }: LogRecord) => level === 'INFO' && [4, 7, 15].includes(code)
+      return {
+        lines: output.lines,
+        records: output.records.map((one) => (named(one) ? { ...one, text: unescapeName(one.text) } : one)),
+      }
+    },
+  },
+  {
+    name: 'names that are not UTF-8',
+    reason: 'the log of the real program loses the records of such names: writing them fails inside it',
+    of: ['nasty list', 'full -v5', 'restore -v5'],
+    apply: (output) => ({
+      lines: output.lines,
+      records: output.records.filter(({ extra }) => extra === undefined || !/\\udc[89a-f][0-9a-f]/.test(extra)),
+    }),
+  },
+  {
+    name: 'root written',
+    reason: 'that the root itself is restored is recorded by ours only',
+    of: ['restore -v5'],
+    apply: (output) => ({
+      lines: output.lines,
+      records: output.records.filter(({ code, extra }) => !(code === 7 && extra === "'.' dir")),
+    }),
+  },
+  {
+    name: 'a shortened chain',
+    reason:
+      'when the signatures of the last set are missing, both programs leave that set out of its chain, but the real program goes on printing its time as the end of the chain',
+    of: ['status'],
+    apply: (output) => {
+      if (!output.records.some(({ text }) => text.startsWith('Warning, discarding last backup set'))) return output
+      return eachText(output, (text) => text.replaceAll(/^Chain end time: .*$/gm, 'Chain end time: …'))
+    },
+  },
+  {
+    name: 'a full set without volumes',
+    reason:
+      'the real program leaves it out of the table (but not out of the number of sets); ours shows that it has none',
+    of: ['status'],
+    apply: ({ lines, records }) => {
+      const gone = /^ +Full +\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4} +0$/
+      return {
+        lines: lines.filter((line) => !gone.test(line)),
+        records: records.map((one) => ({
+          ...one,
+          data: one.data.filter((line) => !/^ full \w+ 0 (no)?enc$/.test(line)),
+          text: one.text
+            .split('\n')
+            .filter((line) => !gone.test(line))
+            .join('\n'),
+        })),
+      }
+    },
+  },
+  {
+    name: 'a record for each volume',
+    reason: 'the volumes that a restore needs are one record of the real program, and one each of ours',
+    of: ['dry-run restore'],
+    apply: ({ lines, records }, { program }) => {
+      if (program === 'ours') return { lines, records }
+      const head = 'Required volumes to restore:\n'
+      const split = (one: LogRecord) =>
+        one.text.startsWith(head) ? one.text.split('\n').map((text) => ({ ...one, text })) : [one]
+      return { lines, records: records.flatMap(split) }
+    },
+  },
+]
+
+/** The same text in standard output and records, changed. */
+function eachText({ lines, records }: Output, change: (text: string) => string): Output {
+  return {
+    lines: lines.map(change),
+    records: records.map((one) => ({ ...one, text: change(one.text) })),
+  }
+}
+
+/** Without the records of these texts (patterns of the whole text) and the lines of standard output that say the same. */
+function withoutTexts({ lines, records }: Output, patterns: readonly string[]): Output {
+  if (patterns.length === 0) return { lines, records }
+  const any = patterns.join('|')
+  const whole = new RegExp(`^(?:${any})$`, 's')
+  const kept = `${lines.join('\n')}\n`.replaceAll(new RegExp(`^(?:${any})\n`, 'gm'), '')
+  return {
+    lines: lines.length === 0 ? [] : kept.split('\n').slice(0, -1),
+    records: records.filter(({ text }) => !whole.test(text)),
+  }
+}
+
+function literally(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+}
+
+/** A name as it is (latin1), from how messages for people show it. */
+function unescapeName(text: string): string {
+  return text.replaceAll(
+    /\\(?:u\{([0-9a-f]+)\}|x([0-9a-f]{2})|(.))/g,
+    (_, point?: string, byte?: string, char?: string) => {
+      if (point !== undefined) return Buffer.from(String.fromCodePoint(Number.parseInt(point, 16))).toString('latin1')
+      if (byte !== undefined) return String.fromCharCode(Number.parseInt(byte, 16))
+      return { n: '\n', r: '\r', t: '\t' }[char!] ?? char!
+    },
+  )
+}
