@@ -147,11 +147,12 @@ function changed(path: RawPath, reason: string): FileTreeError {
   return new FileTreeError('changed', sentence('open', path, reason), { path, operation: 'open' })
 }
 
+const unsafe = /(?:^|\/)\.{0,2}(?:\/|$)|[^\x01-\xff]/
+
 /**
- * Whether every component is a plain name. A char above 255 would lose its upper half on the way to bytes, and could
- * become a slash or a dot by that.
+ * Whether every component is a plain name: not empty, `.` or `..`, without NUL. A char above 255 would lose its upper
+ * half on the way to bytes, and could become a slash or a dot by that.
  */
 export function isInside(path: string): boolean {
-  if (!/^[\x01-\xff]*$/.test(path)) return false
-  return path.split('/').every((name) => name !== '' && name !== '.' && name !== '..')
+  return !unsafe.test(path)
 }
