@@ -169,7 +169,8 @@ describe.each([
     const writer = writerFor({ overwrite: true, effects: base })
     for (const name of ['hard', 'soft']) writer.file(entry(name, 'file', { mode: 0o777, uid: 1234 }), text('ours'))
     writer.finish()
-    expect(problems).toEqual([])
+    // Only root may give files away.
+    expect(problems.filter((problem) => !problem.written)).toEqual([])
   })
 
   it('is not led by the names of temporary files that others make', () => {
