@@ -128,6 +128,7 @@ const situations: readonly Situation[] = [
     args: ({ folder, url }) => ['restore', plain, url, `${folder}/restored`],
     prepare: ({ folder }) => damage(folder, 'storage', /manifest/),
     theirs: 30,
+    ours: { code: 1, because: 'every manifest that cannot be read has the same code' },
   },
   {
     name: 'a damaged encrypted manifest',
