@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '..')
-const program = join(checkout, 'apps/cli/bin/coalmine.js')
+const program = join(checkout, 'apps/cli/bin/coalmine')
 const source = process.argv[2] === undefined ? join(checkout, 'packages') : resolve(process.argv[2])
 const work = mkdtempSync(join(tmpdir(), 'coalmine-tour-'))
 const storage = join(work, 'storage')

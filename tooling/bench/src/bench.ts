@@ -16,7 +16,7 @@ const inMemory = existsSync('/dev/shm')
 const top = mkdtempSync(join(process.env['BENCH_DIR'] ?? (inMemory ? '/dev/shm' : tmpdir()), 'coalmine-bench-'))
 try {
   const corpus = makeCorpus(join(top, 'source'), ['/usr/share', '/usr/include'])
-  const tools: readonly Tool[] = [coalmine(join(checkout, 'apps/cli/bin/coalmine.js')), duplicity(), restic()]
+  const tools: readonly Tool[] = [coalmine(join(checkout, 'apps/cli/bin/coalmine')), duplicity(), restic()]
   const costs = new Map<string, Cost[]>()
   const stored = new Map<string, number>()
   for (let round = 0; round < rounds; round++) {
@@ -58,7 +58,7 @@ function requireSame(found: number, wanted: number, name: string): void {
 }
 
 async function measureStart(): Promise<number> {
-  const program = join(checkout, 'apps/cli/bin/coalmine.js')
+  const program = join(checkout, 'apps/cli/bin/coalmine')
   const runs: Cost[] = []
   for (let at = 0; at < 15; at++) runs.push(await measure([program, '--version'], environment(top)))
   return median(runs).wall * 1000
