@@ -111,6 +111,25 @@ describe('SetWriter', () => {
     await writer.abort(undefined)
   })
 
+  it('makes the next volume while the only put is under way', async () => {
+    const memory = createMemoryStorage()
+    const gate = gated(memory)
+    const { writer } = await world({ storage: gate.storage, parallel: 1 })
+    let asked = 0
+    const writing = writer.writeVolumes(oneByOne(5, (number) => (asked = number)))
+    for (let stored = 0; stored < 5; stored++) {
+      while (gate.waiting.length === 0 || gate.waiting[0]!.gone) await tick()
+      // The put has not ended; the next volume is sealed, for which the member behind it was seen, and waits.
+      while (asked < Math.min(stored + 3, 5)) await tick()
+      await tick()
+      expect(gate.waiting).toHaveLength(1)
+      gate.waiting[0]!.go()
+    }
+    await writing
+    expect(gate.most()).toBe(1)
+    await writer.abort(undefined)
+  })
+
   it('stops at the first of several failing puts, waits for the others and takes all of them back', async () => {
     const memory = createMemoryStorage()
     const gate = gated(memory)

@@ -64,7 +64,10 @@ export class SetWriter {
     return this.#signatures
   }
 
-  /** Cuts, seals and puts all volumes. Resolves when the last one is stored. */
+  /**
+   * Cuts, seals and puts all volumes, the next one being made while others are under way. Resolves when the last one is
+   * stored.
+   */
   async writeVolumes(members: AsyncIterable<readonly Member[]>): Promise<void> {
     const { envelope, spool, volumeBytes, encrypted, parallel } = this.#parts
     const writer = new VolumeWriter(members, { envelope, spool, volumeBytes, encrypted })
@@ -76,13 +79,17 @@ export class SetWriter {
         const volume = await writer.next()
         if (volume === undefined) break
         this.#manifests.push(volume.manifest)
+        while (inFlight.size >= parallel) await Promise.race(inFlight)
+        if (failures.length > 0) {
+          volume.file.remove()
+          break
+        }
         const job: Promise<void> = this.#putVolume(volume)
           .catch((error: unknown) => {
             failures.push(error)
           })
           .finally(() => inFlight.delete(job))
         inFlight.add(job)
-        while (inFlight.size >= parallel) await Promise.race(inFlight)
       }
     } finally {
       await Promise.all(inFlight)
