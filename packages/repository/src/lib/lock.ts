@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -88,18 +88,26 @@ function takeOwnLock(folder: string): () => void {
       const descriptor = openSync(path, 'wx', 0o600)
       writeSync(descriptor, `${hostname()} ${process.pid}\n`)
       closeSync(descriptor)
-      return () => unlinkSync(path)
+      return () => rmSync(path, { force: true })
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
-      if (attempt > 0 || !ownerIsDead(path)) throw lockedError(folder)
-      unlinkSync(path)
+      if (attempt > 0 || !ownerIsDead(path)) throw lockedError(folder, `; if none is, remove "${path}"`)
+      rmSync(path, { force: true })
     }
   }
 }
 
 /** Whether the lock file was left by a process of this machine that no longer runs. */
 function ownerIsDead(path: string): boolean {
-  const [host, pid] = readFileSync(path, 'utf8').trim().split(' ')
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    // Let go of just now.
+    if (errorCode(error) === 'ENOENT') return true
+    throw error
+  }
+  const [host, pid] = text.trim().split(' ')
   if (host !== hostname() || !/^\d+$/.test(pid ?? '')) return false
   try {
     process.kill(Number(pid), 0)
@@ -109,6 +117,7 @@ function ownerIsDead(path: string): boolean {
   }
 }
 
-function lockedError(folder: string): RepositoryError {
-  return new RepositoryError('locked', `Cannot use the archive dir "${folder}": another backup program is using it`)
+function lockedError(folder: string, hint = ''): RepositoryError {
+  const what = `Cannot use the archive dir "${folder}"`
+  return new RepositoryError('locked', `${what}: another backup program is using it${hint}`)
 }
