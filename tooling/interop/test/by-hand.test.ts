@@ -27,30 +27,10 @@ function readmeCommands(): string[] {
   return [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block!)
 }
 
-// What the README is to say; as long as it has other commands, which lose names with line ends, owners and times of large
-// files and times of folders, these are tried from here. One tar for all volumes, told to set the times of folders at the very end, so that none of them changes afterwards;
-// names never pass through a pipe or a word of the shell; a large file gets the attributes of its first piece, and its
-// folder keeps its time.
-const proposed: readonly string[] = [
-  `mkdir out && cd out
-for volume in ../duplicity-full.*.difftar.gpg; do
-  gpg --decrypt "$volume"            # asks for the passphrase
-done | tar -xf - --ignore-zeros --delay-directory-restore
-`,
-  `find multivol_snapshot -type f -name 1 -exec sh -c '
-  for first; do
-    pieces=\${first%/1}
-    file=snapshot/\${pieces#multivol_snapshot/}
-    touch -r "\${file%/*}" time
-    piece=1
-    while [ -e "$pieces/$piece" ]; do cat "$pieces/$piece"; piece=$((piece + 1)); done > "$file"
-    cp -p --attributes-only "$first" "$file"
-    touch -r time "\${file%/*}"
-  done' sh {} +
-`,
-]
-
-const commands = readmeCommands().join('').includes('--delay-directory-restore') ? readmeCommands() : proposed
+// One tar for all volumes, told to set the times of folders at the very end, so that none of them changes afterwards; names
+// never pass through a pipe or a word of the shell; a large file gets the attributes of its first piece, and its folder
+// keeps its time.
+const commands = readmeCommands()
 
 const programs = ['gpg', 'tar', 'find']
 const always: readonly Ignored[] = ['sockets', 'fractions', 'times-before-1970']

@@ -154,12 +154,12 @@ export const rules: readonly Rule[] = [
   {
     name: 'volume done',
     reason:
-      'after each volume of a backup the real program records as progress how many bytes of the source it has read; our writer of volumes does not know them, so the record is a generic one',
+      'after each volume of a backup the record says how many bytes of the source were read: when a volume is stored, ours has read further',
     of: ['full -v5'],
     apply: (output) => ({
       lines: output.lines,
       records: output.records.map((one) =>
-        /^Processed volume \d+$/.test(one.text) ? { ...one, code: 1, extra: undefined } : one,
+        /^Processed volume \d+$/.test(one.text) && one.code === 2 ? { ...one, extra: undefined } : one,
       ),
     }),
   },
@@ -212,18 +212,6 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    name: 'sockets by their whole path',
-    reason:
-      'a skipped socket is recorded by the path under which the real program met it, but by its path in the backup, as every other file, by ours',
-    of: ['full -v5'],
-    apply: (output, { source }) => ({
-      lines: output.lines,
-      records: output.records.map((one) =>
-        one.code === 15 && one.extra !== undefined ? { ...one, extra: one.extra.replace(`'${source}/`, "'") } : one,
-      ),
-    }),
-  },
-  {
     name: 'names on one line',
     reason:
       'in messages about single files our names are escaped, so that no name can look like a message of its own; in the first line of a record, and in listings, they are as the real program has them',
@@ -244,15 +232,6 @@ export const rules: readonly Rule[] = [
     apply: (output) => ({
       lines: output.lines,
       records: output.records.filter(({ extra }) => extra === undefined || !/\\udc[89a-f][0-9a-f]/.test(extra)),
-    }),
-  },
-  {
-    name: 'root written',
-    reason: 'that the root itself is restored is recorded by ours only',
-    of: ['restore -v5'],
-    apply: (output) => ({
-      lines: output.lines,
-      records: output.records.filter(({ code, extra }) => !(code === 7 && extra === "'.' dir")),
     }),
   },
   {
@@ -283,18 +262,6 @@ export const rules: readonly Rule[] = [
             .join('\n'),
         })),
       }
-    },
-  },
-  {
-    name: 'a record for each volume',
-    reason: 'the volumes that a restore needs are one record of the real program, and one each of ours',
-    of: ['dry-run restore'],
-    apply: ({ lines, records }, { program }) => {
-      if (program === 'ours') return { lines, records }
-      const head = 'Required volumes to restore:\n'
-      const split = (one: LogRecord) =>
-        one.text.startsWith(head) ? one.text.split('\n').map((text) => ({ ...one, text })) : [one]
-      return { lines, records: records.flatMap(split) }
     },
   },
 ]

@@ -5,6 +5,7 @@ import { createPassphraseEnvelope } from '@coalmine/openpgp'
 import { openRepository, type Repository, type RepositoryEvent } from '@coalmine/repository'
 import type { Storage } from '@coalmine/storage'
 import { type Collection, type Envelope, formatPretty, gzipEnvelope, plainEnvelope } from '@coalmine/volume-format'
+import { collectionWarnings } from './collection-text.ts'
 import { CommandError, exitCode } from './exit-codes.ts'
 import { code, type Log, quotePath } from './log.ts'
 import { readPassphrase } from './passphrase.ts'
@@ -23,8 +24,11 @@ export class Session {
   readonly repository: Repository
   readonly archiveDir: string
   readonly storage: Storage
+  /** Bytes of the source read so far, for the records that tell how far a backup is. */
+  readonly #progress: { sourceBytes: number }
 
-  private constructor(repository: Repository, storage: Storage, archiveDir: string) {
+  private constructor(repository: Repository, storage: Storage, archiveDir: string, progress: { sourceBytes: number }) {
+    this.#progress = progress
     this.repository = repository
     this.storage = storage
     this.archiveDir = archiveDir
@@ -40,6 +44,7 @@ export class Session {
     const archiveDir = archiveDirOf(url, settings)
     log.info(`Using archive dir: ${archiveDir}`)
     const storage = await openStorageUrl(url, context)
+    const progress = { sourceBytes: 0 }
     try {
       const passphrase = new LazyEnvelope(context)
       const repository = openRepository({
@@ -53,9 +58,9 @@ export class Session {
         prefixes: settings.prefixes,
         tries: settings.integer('num-retries') ?? 5,
         signal,
-        onEvent: (event) => tell(event, log),
+        onEvent: (event) => tell(event, log, progress.sourceBytes),
       })
-      return new Session(repository, storage, archiveDir)
+      return new Session(repository, storage, archiveDir, progress)
     } catch (error) {
       await storage.close()
       throw error
@@ -63,15 +68,22 @@ export class Session {
   }
 
   /** What is there, with the lines that every action says about it. */
-  async collect(log: Log): Promise<Collection> {
+  async collect({ log, settings }: Pick<Context, 'log' | 'settings'>): Promise<Collection> {
     const collection = await this.repository.collect()
     const fulls = collection.chains.map((chain) => chain.startSeconds)
     const last = fulls.length === 0 ? 'none' : formatPretty(Math.max(...fulls))
     log.notice(`Last full backup date: ${last}`)
+    for (const { text, code: number } of collectionWarnings(collection, settings.compat))
+      log.warning(text, { code: number })
     for (const object of collection.duplicates) {
       log.warning(`"${object.key}" is left aside: there is another object in its place`)
     }
     return collection
+  }
+
+  /** Takes note of how many bytes of the source were read. */
+  readSoFar(bytes: number): void {
+    this.#progress.sourceBytes = bytes
   }
 
   async close(): Promise<void> {
@@ -151,7 +163,7 @@ export function localPath(operand: RawPath): RawPath {
   return expandHome(operand)
 }
 
-function tell(event: RepositoryEvent, log: Log): void {
+function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
   switch (event.type) {
     case 'put':
       return log.info(`Writing ${event.key}`, { code: code.uploadBegin, extra: quotePath(event.key as RawPath) })
@@ -161,7 +173,7 @@ function tell(event: RepositoryEvent, log: Log): void {
         extra: quotePath(event.key as RawPath),
       })
     case 'volume-stored':
-      return log.info(`Processed volume ${event.number}`)
+      return log.info(`Processed volume ${event.number}`, { code: code.progress, extra: String(sourceBytes) })
     case 'get':
       return log.info(`Reading ${event.key} (${event.bytes} bytes)`)
     case 'hash-retry':

@@ -13,12 +13,12 @@ import { formatStatistics } from '../statistics-text.ts'
 
 /** `full`, and `backup` when there is nothing yet: writes a full set of the source. */
 export async function full([source, url]: readonly RawPath[], context: Context, implied: boolean): Promise<void> {
-  const { settings, log, signal } = context
+  const { settings, signal } = context
   const root = canonicalSource(localPath(source!))
   const folder = openableSource(root)
   const session = await Session.open(url!, context, { write: true })
   try {
-    const { chains } = await session.collect(log)
+    const { chains } = await session.collect(context)
     if (implied && chains.length > 0) {
       throw new CommandError(
         exitCode.unbuilt,
@@ -52,7 +52,10 @@ async function write(
   const showProgress = settings.flag('progress')
   const total = showProgress && !dryRun ? await totalBytes(openableSource(root), signal) : 0
   const progress = showProgress ? new Progress(log, total, settings.integer('progress-rate') ?? 3) : undefined
-  const onEvent = (event: BackupEvent) => tell(event, root, log, progress)
+  const onEvent = (event: BackupEvent) => {
+    if (event.type === 'progress') session.readSoFar(event.bytes)
+    tell(event, root, log, progress)
+  }
   let result: BackupResult
   if (dryRun) {
     result = {
@@ -135,7 +138,9 @@ async function totalBytes(source: Buffer, signal: AbortSignal): Promise<number> 
 }
 
 function tell(event: BackupEvent, root: RawPath, log: Log, progress: Progress | undefined): void {
-  const named = (path: RawPath) => displayPath(path === '' ? root : joinPath(root, path))
+  // Of what is not in the backup the real program records the path under which it met it.
+  const whole = (path: RawPath) => (path === '' ? root : joinPath(root, path))
+  const named = (path: RawPath) => displayPath(whole(path))
   switch (event.type) {
     case 'new':
       if (log.shows('info')) {
@@ -145,19 +150,19 @@ function tell(event: BackupEvent, root: RawPath, log: Log, progress: Progress | 
     case 'socket-skipped':
       return log.info(`Skipping socket ${named(event.path)}`, {
         code: code.socketSkipped,
-        extra: quotePath(event.path),
+        extra: quotePath(whole(event.path)),
       })
     case 'unreadable': {
       const what = event.cut ? 'stored only as far as it could be read' : 'left out'
       return log.warning(`Error reading ${named(event.path)}, ${what}: ${event.message}`, {
         code: code.cannotRead,
-        extra: quotePath(event.path),
+        extra: quotePath(whole(event.path)),
       })
     }
     case 'unlisted':
       return log.warning(`Error listing directory ${named(event.path)}, stored without content: ${event.message}`, {
         code: code.cannotRead,
-        extra: quotePath(event.path),
+        extra: quotePath(whole(event.path)),
       })
     case 'time-before-1970':
       return log.warning(`${named(event.path)} was changed before 1970 by its time stamp: stored as 1970`)

@@ -7,7 +7,6 @@ import {
   type SigTarEntry,
   signaturesForTime,
 } from '@coalmine/volume-format'
-import { collectionWarnings } from '../collection-text.ts'
 import { CommandError, exitCode } from '../exit-codes.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { type Context, Session } from '../session.ts'
@@ -18,9 +17,7 @@ export async function list([url]: readonly RawPath[], context: Context): Promise
   const { settings, log, signal } = context
   const session = await Session.open(url!, context, { write: false })
   try {
-    const collection = await session.collect(log)
-    for (const warning of collectionWarnings(collection, settings.compat))
-      log.warning(warning.text, { code: warning.code })
+    const collection = await session.collect(context)
     const timeSeconds = settings.time('restore-time') ?? settings.nowSeconds
     const chosen = signaturesForTime(collection, timeSeconds)
     if (chosen === undefined) throw nothingToList(collection, timeSeconds)

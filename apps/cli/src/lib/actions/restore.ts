@@ -29,7 +29,7 @@ export async function restore([url, operand]: readonly RawPath[], context: Conte
   requireEmpty(target, settings.flag('force') || settings.flag('dry-run'))
   const session = await Session.open(url!, context, { write: false })
   try {
-    const collection = await session.collect(log)
+    const collection = await session.collect(context)
     const chosen = chooseSets(collection, settings.time('restore-time') ?? settings.nowSeconds)
     // 0.8 strips slashes at both ends; so does every shell's completion add one.
     const path = (settings.raw('path-to-restore') ?? '').replace(/^\/+|\/+$/g, '') as RawPath
@@ -107,15 +107,21 @@ function chooseSets(collection: Collection, timeSeconds: number): SetsForTime {
   )
 }
 
+/** Says which volumes would be read. @throws CommandError when one of them is not there. */
 async function plan(session: Session, chosen: SetsForTime, path: RawPath, log: Log): Promise<void> {
-  log.always('notice', 'Required volumes to restore:')
+  const lines: string[] = []
+  let missing = 0
   for (const set of chosen.sets) {
     const manifest = await session.repository.manifest(set)
     for (const number of volumesFor(manifest, path)) {
       const object = set.volumes.get(number)
-      log.always('notice', `\t${object === undefined ? `volume ${number}, which is missing` : object.key}`)
+      if (object === undefined) missing += 1
+      lines.push(`\t${object === undefined ? `volume ${number}, which is missing` : object.key}`)
     }
   }
+  log.always('notice', ['Required volumes to restore:', ...lines].join('\n'))
+  if (missing > 0)
+    throw new CommandError(exitCode.exception, `Cannot restore everything: ${missing} of the volumes are missing`)
 }
 
 /** @throws CommandError when the target holds anything, unless forced. */
@@ -140,7 +146,7 @@ function requireEmpty(target: RawPath, forced: boolean): void {
 function tell(event: RestoreEvent, log: Log, progress: Progress | undefined): void {
   switch (event.type) {
     case 'entry':
-      if (log.shows('info')) {
+      if (event.path !== '' && log.shows('info')) {
         const kind = kindName(event.kind)
         const extra = `${quotePath(event.path)} ${kind}`
         log.info(`Writing ${displayPath(event.path)} of type ${kind}`, { code: code.writing, extra })

@@ -1,5 +1,5 @@
 import type { RawPath } from '@coalmine/bytes'
-import { collectionWarnings, formatCollection } from '../collection-text.ts'
+import { formatCollection } from '../collection-text.ts'
 import { code } from '../log.ts'
 import { type Context, Session } from '../session.ts'
 
@@ -8,8 +8,7 @@ export async function status([url]: readonly RawPath[], context: Context): Promi
   const session = await Session.open(url!, context, { write: false })
   try {
     const { log, settings } = context
-    const collection = await session.collect(log)
-    for (const { text, code } of collectionWarnings(collection, settings.compat)) log.warning(text, { code })
+    const collection = await session.collect(context)
     const { text, data } = formatCollection(collection, session.archiveDir, settings.compat)
     log.always('info', text, { code: code.collectionStatus, data })
   } finally {
