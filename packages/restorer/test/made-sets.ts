@@ -17,7 +17,7 @@ import {
 import { restore, type RestoreEvent, type RestoreOptions } from '../src/index.ts'
 import { metaOf } from './model.ts'
 
-export const firstSeconds = 1_700_000_000
+const firstSeconds = 1_700_000_000
 
 export const folder = (path: string): DiffTarMember => ({
   action: 'snapshot',
@@ -39,7 +39,7 @@ export const diff = (path: string, data: Uint8Array): DiffTarMember => ({
 export const deleted = (path: string): DiffTarMember => ({ action: 'deleted', path: path as RawPath })
 
 /** The members of volumes as the archiver makes them: chunks of 64 KiB, the last one shorter, perhaps empty. */
-export function encoded(member: DiffTarMember): Member[] {
+function encoded(member: DiffTarMember): Member[] {
   const path = member.action === 'deleted' ? member.path : member.meta.path
   if (member.action === 'deleted' || member.data === undefined || member.data.length < BLOCK_BYTES) {
     return [{ bytes: encodeDiffTarMember(member), path }]
