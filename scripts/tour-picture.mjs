@@ -5,9 +5,17 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './bootstrap.mjs'
 
-const { stdout, status } = spawnSync(process.execPath, [join(root, 'scripts/tour.mjs'), '/etc/apt'], { encoding: 'utf8' })
+const { stdout, status } = spawnSync(process.execPath, [join(root, 'scripts/tour.mjs'), '/etc/apt'], {
+  encoding: 'utf8',
+})
 if (status !== 0) throw new Error(`Cannot draw the tour: it ended with code ${status}`)
-const lines = ['$ npm start -- /etc/apt', ...stdout.replaceAll(/coalmine-tour-\w+/g, 'tour').trimEnd().split('\n')]
+const lines = [
+  '$ npm start -- /etc/apt',
+  ...stdout
+    .replaceAll(/coalmine-tour-\w+/g, 'tour')
+    .trimEnd()
+    .split('\n'),
+]
 const width = 108
 const cut = lines.map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line))
 const rowHeight = 17
