@@ -389,7 +389,7 @@ for (const version of versions) {
         'ours, continued by theirs, restored by both',
         async () => {
           const chain = chainOf('continued')
-          const ours = (long ? anySet : [1, changedSets - 1]).map((set) => () => restored(chain, 'us', set))
+          const ours = (long ? anySet : [changedSets - 1]).map((set) => () => restored(chain, 'us', set))
           record(chain, 'duplicity-to-coalmine', await all(ours))
           const theirs = (long ? anySet : [changedSets - 1]).map((set) => () => restored(chain, 'them', set))
           const one = () => restored(chain, 'them', 1, 'turning/multi')
@@ -405,7 +405,7 @@ for (const version of versions) {
           'taking turns in one archive dir, restored by both',
           async () => {
             const chain = chainOf('in turns')
-            const ours = (long ? anySet : [1, 2, 3]).map((set) => () => restored(chain, 'us', set))
+            const ours = (long ? anySet : [1, 3]).map((set) => () => restored(chain, 'us', set))
             record(chain, 'duplicity-to-coalmine', await all(ours))
             const theirs = (long ? anySet : [3]).map((set) => () => restored(chain, 'them', set))
             record(chain, 'coalmine-to-duplicity', await all(theirs, false))
