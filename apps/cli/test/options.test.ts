@@ -436,7 +436,10 @@ describe('options of every run', () => {
   option(['progress', 'progress-rate'], 'tell how far it is', async () => {
     const { outcome } = await backedUp('--progress', '--progress-rate', '1')
     expect(outcome.err).toMatch(/\[=+>?\] 100% ETA 0sec/)
-    expect((await backedUp()).outcome.err).toBe('')
+    const place = await backedUp()
+    expect(place.outcome.err).toBe('')
+    const restored = await place.run(['restore', place.url, place.target, '--progress'])
+    expect(restored.err).toMatch(/^488 KB \d\d:\d\d:\d\d \[.*\/s\]$/m)
   })
 
   option(['help', 'version'], 'answer and do nothing', async () => {

@@ -57,13 +57,9 @@ async function write(
       tellProblem(problem, log)
     },
   })
-  const total = chosen.sets.reduce(
-    (sum, set) => sum + [...set.volumes.values()].reduce((all, one) => all + one.size, 0),
-    0,
-  )
-  const progress = settings.flag('progress')
-    ? new Progress(log, total, settings.integer('progress-rate') ?? 3)
-    : undefined
+  // How much there is to write, nothing but the volumes themselves knows.
+  const rate = settings.integer('progress-rate') ?? 3
+  const progress = settings.flag('progress') ? new Progress(log, undefined, rate) : undefined
   try {
     const onEvent = (event: RestoreEvent) => tell(event, log, progress)
     const { repository } = session
