@@ -19,7 +19,7 @@ if (args.length === 0 || (args.length === 1 && isFolder(args[0]))) {
   become([process.execPath, join(root, 'scripts', 'tour.mjs'), ...args], { cwd })
 } else {
   // The flag is what the program starts itself with when it is called by its name.
-  become([process.execPath, '--initial-heap-size=128', join(root, 'apps', 'cli', 'bin', 'coalmine.js'), ...args], {
+  become([process.execPath, '--initial-heap-size=32', join(root, 'apps', 'cli', 'bin', 'coalmine.js'), ...args], {
     cwd,
   })
 }
