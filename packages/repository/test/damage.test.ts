@@ -92,6 +92,19 @@ describe('a manifest in the archive dir', () => {
     expect((await repository.manifest(chains[0]!.full)).volumes.size).toBe(3)
     repository.close()
   })
+
+  it('and one on the storage come without the list of files on request', async () => {
+    for (const archiveDir of ['as opened', undefined]) {
+      const { open } = await world(archiveDir === undefined ? { archiveDir } : {})
+      await write(open({ lock: true }), full)
+      const repository = open()
+      const { chains } = await repository.collect()
+      expect(await repository.manifest(chains[0]!.full)).toMatchObject({ files: [{ path: 'a' }], fileCount: 1 })
+      const brief = await repository.manifest(chains[0]!.full, { files: false })
+      expect([brief.files, brief.fileCount, brief.volumes.size]).toEqual([undefined, 1, 3])
+      repository.close()
+    }
+  })
 })
 
 describe('signatures in the archive dir', () => {

@@ -118,10 +118,11 @@ export class Repository {
    * A set's manifest, from the archive dir or the storage. Nothing of it is believed before its end was seen, and no copy
    * in the archive dir that knows less than the listing of the storage.
    *
+   * @param options.files - Collect the list of files, which may be many; true.
    * @throws RepositoryError `unreadable` when it is damaged, `wrong-passphrase` when it does not open.
    */
-  async manifest(set: BackupSet): Promise<Manifest> {
-    return this.#localManifest(set) ?? this.#remoteManifest(set)
+  async manifest(set: BackupSet, { files = true }: { files?: boolean } = {}): Promise<Manifest> {
+    return this.#localManifest(set, files) ?? this.#remoteManifest(set, files)
   }
 
   /** The plain sigtar of a set, from the archive dir or the storage; a sealed one is checked to its end beforehand. */
@@ -178,7 +179,7 @@ export class Repository {
     let refused: RepositoryError | undefined
     for (const set of newest.slice(0, 3)) {
       try {
-        await this.#remoteManifest(set)
+        await this.#remoteManifest(set, false)
         if (refused !== undefined) {
           this.#onEvent({ type: 'damaged-manifest', key: newest[0]!.manifest!.key, message: refused.message })
         }
@@ -252,11 +253,11 @@ export class Repository {
   }
 
   /** The copy in the archive dir, unless a crash cut it short: missing volumes would be missing files. */
-  #localManifest(set: BackupSet): Manifest | undefined {
+  #localManifest(set: BackupSet, files: boolean): Manifest | undefined {
     const bytes = this.#archiveDir?.read(this.#names(set.times).localManifest())
     if (bytes === undefined) return undefined
     try {
-      const manifest = parseManifest(bytes)
+      const manifest = parseManifest(bytes, { files })
       const isKnown = (number: number) =>
         manifest.volumes.get(number)?.hashes.some(({ name, hex }) => name.toUpperCase() === 'SHA1' && hex.length === 40)
       return [...set.volumes.keys()].every(isKnown) ? manifest : undefined
@@ -267,13 +268,13 @@ export class Repository {
     }
   }
 
-  async #remoteManifest(set: BackupSet): Promise<Manifest> {
+  async #remoteManifest(set: BackupSet, files: boolean): Promise<Manifest> {
     const object = set.manifest!
     const file = await this.#fetch(object)
     try {
       const source = await file.source()
       const plain = this.#open('manifest', object, source)
-      return parseManifest(await collect(plain, { maxBytes: maxManifestBytes }))
+      return parseManifest(await collect(plain, { maxBytes: maxManifestBytes }), { files })
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof TooLargeError)) throw error
       const message = `Cannot read the manifest "${object.key}": ${error.message}`

@@ -48,7 +48,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   if (sets[0]?.times.type !== 'full') throw new RangeError('Cannot restore: the first set is no full backup')
   const plans: { set: BackupSet; manifest: Manifest; numbers: number[] }[] = []
   for (const set of sets) {
-    const manifest = await repository.manifest(set)
+    const manifest = await repository.manifest(set, { files: false })
     const missing = missingNumber(manifest)
     if (missing !== undefined) {
       const key = set.manifest?.key
