@@ -161,8 +161,9 @@ const differences: Record<string, (source: string, ours: Manifest | undefined, t
     theirs.dies === undefined && /^filelist[^]*^[ \t]*(startingpath|endingpath|hash) /im.test(source),
   'a field that begins at the margin has its line': (source, ours, theirs) =>
     ours !== undefined && theirs.dies === undefined && /^(hostname|localdir) *$/im.test(source),
-  'the last line needs no line feed': (source, ours, theirs) =>
-    ours !== undefined && theirs.dies === undefined && /(^|\n)(hostname|localdir|filelist) [^\n]*$/i.test(source),
+  // Also when what stands there is damaged: then the manifest is refused.
+  'the last line needs no line feed': (source, _, theirs) =>
+    theirs.dies === undefined && /(^|\n)(hostname|localdir|filelist) [^\n]*$/i.test(source),
   'numbers are digits': (source, ours, theirs) =>
     ours === undefined && theirs.dies === undefined && /\+7|1_0|^volume 0:/im.test(source),
   'a lone quote is no quoted path': (source, ours, theirs) =>
@@ -260,6 +261,7 @@ const volume = (number: string, start = '.') =>
 
 /** One manifest for each difference. */
 const oddities = [
+  'Hostname host.exampl\nLocaldir "//  ',
   `${volume('1')}${volume('4')}${volume('2')}`,
   `Hostname \xff\n${volume('1')}`,
   `${volume('1')}Filelist 1\n\n    new      a\n`,
