@@ -16,8 +16,9 @@ export default defineConfig({
     maxWorkers: availableParallelism(),
     // Worker threads inherit these: so a worker runs from its .ts file, on Node 20 too.
     execArgv: ['--conditions=@coalmine/source', '--import', loader],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // For what hangs, not for what is slow: other work on the machine makes some of these take a minute.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     coverage: { provider: 'v8', include: ['{packages,apps}/*/src/**/*.ts'], exclude: ['**/*.test.ts'] },
   },
 })
