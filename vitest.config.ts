@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -12,8 +11,6 @@ export default defineConfig({
   test: {
     include: ['{packages,apps,tooling}/*/{src,test}/**/*.test.ts', 'scripts/*.test.mjs'],
     pool: 'forks',
-    // By default one core is left idle: on two cores that doubles the time.
-    maxWorkers: availableParallelism(),
     // Worker threads inherit these: so a worker runs from its .ts file, on Node 20 too.
     execArgv: ['--conditions=@coalmine/source', '--import', loader],
     // For what hangs, not for what is slow: other work on the machine makes some of these take a minute.

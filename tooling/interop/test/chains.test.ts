@@ -179,7 +179,8 @@ const kind: Record<string, Change> = {
       mkdirSync(path)
       writeFileSync(Buffer.concat([path, Buffer.from('/inside')]), random.bytes(100))
     }),
-  'became a link': (path, _, random) => replace(path, () => symlinkSync(`to ${random.integer(0, 999)}`, path)),
+  // Never the same target twice: of a link the real program looks at nothing else.
+  'became a link': (path) => replace(path, () => symlinkSync(`to ${count()}`, path)),
   'became a pipe': (path) =>
     replace(path, () => {
       const plain = join(source, 'turning', 'pipe')
