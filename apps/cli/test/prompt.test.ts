@@ -4,7 +4,8 @@ import { itWith, run } from '@coalmine/fixtures'
 import { describe, expect } from 'vitest'
 import { program, world } from './coalmine.ts'
 
-// Runs a program on a terminal of its own, answers each question with the next line, prints what the terminal showed.
+// Runs a program on a terminal of its own, answers each question with the next line (or the signal it names), prints what
+// the terminal showed.
 const terminal = `
 import os, pty, sys, json, select
 answers = json.loads(sys.argv[1])
@@ -23,7 +24,11 @@ while True:
         break
     shown += data
     if (shown.rstrip(b"\\r\\n").endswith(b": ")) and b"assphrase" in shown.split(b"\\n")[-1] and answers:
-        os.write(fd, answers.pop(0).encode())
+        answer = answers.pop(0)
+        if answer.startswith("kill "):
+            os.kill(pid, int(answer[5:]))
+        else:
+            os.write(fd, answer.encode())
         shown += b"|"
 sys.stdout.buffer.write(shown)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
@@ -79,6 +84,13 @@ describe('the passphrase on a terminal', () => {
     const { code, shown } = await onTerminal(folder, ['full', folder, url], ['\x03'])
     expect(code, shown).toBe(4)
     expect(shown).toContain('Interrupted')
+  })
+
+  itWith(['python3'], 'is not waited for after a signal from outside', async () => {
+    const { folder, url } = await world()
+    const { code, shown } = await onTerminal(folder, ['full', folder, url], ['kill 15'])
+    expect(code, shown).toBe(128 + 15)
+    expect(shown).toContain('Interrupted by SIGTERM')
   })
 
   itWith(['python3'], 'is not asked for when nothing needs it', async () => {

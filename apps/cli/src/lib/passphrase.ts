@@ -9,6 +9,7 @@ export interface PassphraseOptions {
   readonly command?: string
   /** A first backup: what a prompt is given has to be typed twice. */
   readonly confirm?: boolean
+  readonly signal: AbortSignal
 }
 
 /**
@@ -31,7 +32,7 @@ export function rememberEnvironment(): void {
   delete process.env['PASSPHRASE']
 }
 
-async function findPassphrase({ file, command, confirm = false }: PassphraseOptions): Promise<Buffer> {
+async function findPassphrase({ file, command, confirm = false, signal }: PassphraseOptions): Promise<Buffer> {
   if (file !== undefined && command !== undefined) {
     throw new UsageError('Cannot take both "--passphrase-file" and "--passphrase-command": say one')
   }
@@ -49,7 +50,7 @@ async function findPassphrase({ file, command, confirm = false }: PassphraseOpti
       { name: 'EOFError' },
     )
   }
-  return fromTerminal(confirm)
+  return fromTerminal(confirm, signal)
 }
 
 function fromFile(file: string | Buffer): Buffer {
@@ -106,15 +107,15 @@ export function splitCommand(command: string): string[] {
   return words
 }
 
-async function fromTerminal(confirm: boolean): Promise<Buffer> {
+async function fromTerminal(confirm: boolean, signal: AbortSignal): Promise<Buffer> {
   for (;;) {
-    const first = await promptHidden('Passphrase: ')
+    const first = await promptHidden('Passphrase: ', signal)
     if (first.length === 0) {
       process.stderr.write('An empty passphrase protects nothing. Please try again.\n')
       continue
     }
     if (!confirm) return first
-    const second = await promptHidden('The same passphrase once more: ')
+    const second = await promptHidden('The same passphrase once more: ', signal)
     if (first.equals(second)) return first
     process.stderr.write('The two do not match. Please try again.\n')
   }

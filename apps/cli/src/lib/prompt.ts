@@ -1,12 +1,20 @@
 import { CommandError, exitCode } from './exit-codes.ts'
 
-/** Asks on the terminal without showing what is typed. Backspace, Ctrl-U, Ctrl-C and Ctrl-D work. */
-export function promptHidden(question: string): Promise<Buffer> {
+/**
+ * Asks on the terminal without showing what is typed. Backspace, Ctrl-U, Ctrl-C and Ctrl-D work.
+ *
+ * The terminal is told not to echo before anything is asked: who answers at once is not shown either.
+ *
+ * @throws the signal's reason when it is aborted: a signal from outside ends the question too.
+ */
+export function promptHidden(question: string, signal: AbortSignal): Promise<Buffer> {
   const { stdin } = process
-  process.stderr.write(question)
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason as Error)
     let typed: number[] = []
+    const onAbort = () => finish(() => reject(signal.reason as Error))
     const finish = (settle: () => void) => {
+      signal.removeEventListener('abort', onAbort)
       stdin.off('data', onData)
       stdin.setRawMode(false)
       stdin.pause()
@@ -27,9 +35,11 @@ export function promptHidden(question: string): Promise<Buffer> {
         else if (byte >= 32) typed.push(byte)
       }
     }
+    signal.addEventListener('abort', onAbort)
     stdin.setRawMode(true)
-    stdin.resume()
     stdin.on('data', onData)
+    stdin.resume()
+    process.stderr.write(question)
   })
 }
 

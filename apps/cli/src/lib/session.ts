@@ -121,6 +121,7 @@ class LazyEnvelope {
       file: settings.path('passphrase-file'),
       command: settings.text('passphrase-command'),
       confirm,
+      signal,
     })
     const compression = settings.flag('no-compression')
       ? ({ algorithm: 'none' } as const)
