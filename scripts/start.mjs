@@ -18,8 +18,9 @@ const args = process.argv.slice(2)
 if (args.length === 0 || (args.length === 1 && isFolder(args[0]))) {
   become([process.execPath, join(root, 'scripts', 'tour.mjs'), ...args], { cwd })
 } else {
-  // The flag is what the program starts itself with when it is called by its name.
-  become([process.execPath, '--initial-heap-size=32', join(root, 'apps', 'cli', 'bin', 'coalmine.js'), ...args], {
+  // What the program starts itself with when it is called by its name.
+  const flags = ['--initial-heap-size=32', '--max-semi-space-size=4']
+  become([process.execPath, ...flags, join(root, 'apps', 'cli', 'bin', 'coalmine.js'), ...args], {
     cwd,
   })
 }

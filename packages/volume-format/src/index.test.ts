@@ -4,7 +4,9 @@ it('shows exactly this to its users', async () => {
   expect(Object.keys(await import('./index.ts')).sort()).toEqual([
     'BLOCK_BYTES',
     'DiffTarDecoder',
+    'FileList',
     'FormatError',
+    'ManifestDecoder',
     'TimeError',
     'collectSets',
     'encodeDiffTarMember',

@@ -19,8 +19,9 @@ export {
   type ManifestPlace,
   type ManifestVolume,
 } from './lib/manifest.ts'
-export { formatManifest, manifestPieces } from './lib/manifest-format.ts'
-export { parseManifest, type ParseManifestOptions } from './lib/manifest-parse.ts'
+export { FileList } from './lib/file-list.ts'
+export { formatManifest, manifestPieces, type ManifestToWrite } from './lib/manifest-format.ts'
+export { ManifestDecoder, parseManifest, type ParseManifestOptions } from './lib/manifest-parse.ts'
 export { type BackupSet, type SignatureSet, type StoredObject } from './lib/sets.ts'
 export {
   collectSets,

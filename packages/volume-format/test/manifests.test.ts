@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { RawPath } from '@coalmine/bytes'
-import { createRandom, itWith, type Random } from '@coalmine/fixtures'
+import { choppings, createRandom, itWith, type Random } from '@coalmine/fixtures'
 import { describe, expect } from 'vitest'
 import {
   formatManifest,
+  ManifestDecoder,
   mayHold,
   parseManifest,
   quote,
@@ -114,9 +115,19 @@ function mangled(random: Random): string {
   return lines.join('\n')
 }
 
+/** What we read, the same however the manifest is cut into pieces. */
 function read(source: string): Manifest | undefined {
+  const bytes = Buffer.from(source, 'latin1')
+  const [whole, ...others] = choppings(bytes, bytes.length).map((chopping) => readPieces(chopping.chunks()))
+  for (const other of others) expect(other).toEqual(whole)
+  return whole
+}
+
+function readPieces(pieces: Iterable<Uint8Array>): Manifest | undefined {
   try {
-    return parseManifest(Buffer.from(source, 'latin1'))
+    const decoder = new ManifestDecoder()
+    for (const piece of pieces) decoder.push(piece)
+    return decoder.finish()
   } catch {
     // A FormatError; what else could come is tried beside the code.
     return undefined

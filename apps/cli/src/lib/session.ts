@@ -155,7 +155,7 @@ function levelOf(settings: Settings): number {
  */
 function deflating(settings: Settings): { level: number; chunkBytes: number; parallel: number } {
   const volumeBytes = (settings.integer('volsize') ?? 200) * 1_048_576
-  const chunkBytes = Math.min(524_288, Math.max(32_768, 2 ** Math.floor(Math.log2(volumeBytes / 32))))
+  const chunkBytes = Math.min(262_144, Math.max(32_768, 2 ** Math.floor(Math.log2(volumeBytes / 32))))
   return { level: levelOf(settings), chunkBytes, parallel: 4 }
 }
 

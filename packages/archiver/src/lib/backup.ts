@@ -1,7 +1,7 @@
 import { concat, type RawPath } from '@coalmine/bytes'
 import { ownerNames, type Owners, type Tree, type TreeEntry, type TreeProblem } from '@coalmine/filetree'
 import type { Member, NewSet, Repository, SetSummary } from '@coalmine/repository'
-import { BLOCK_BYTES, type Manifest, sigTarEnd, signatureHeader } from '@coalmine/volume-format'
+import { BLOCK_BYTES, FileList, sigTarEnd, signatureHeader } from '@coalmine/volume-format'
 import { type Encoded, encodeOther, encodeSmall, LargeFile, metaOf, type SignatureOptions } from './encode.ts'
 import { BackupError } from './errors.ts'
 import type { BackupEvent } from './events.ts'
@@ -45,7 +45,7 @@ export async function backupFull(options: FullBackupOptions): Promise<BackupResu
   const run = new FullBackup(options, (bytes) => writer.signatures.write(bytes))
   try {
     await writer.writeVolumes(run.members())
-    const files = listFiles ? run.files : []
+    const files = listFiles ? run.files : new FileList()
     return { statistics: run.statistics, set: await writer.commit({ hostname, localDir, files }) }
   } catch (error) {
     await writer.abort(error)
@@ -66,7 +66,7 @@ type RunOptions = Pick<FullBackupOptions, 'tree' | 'signal' | 'onEvent' | 'signa
 
 class FullBackup {
   readonly statistics = emptyStatistics()
-  readonly files: NonNullable<Manifest['files']> = []
+  readonly files = new FileList()
   readonly #options: RunOptions
   readonly #owners: Owners
   readonly #onEvent: (event: BackupEvent) => void
@@ -171,7 +171,7 @@ class FullBackup {
     statistics.newFiles += 1
     statistics.newFileSize += entry.size
     statistics.deltaEntries += 1
-    if (entry.kind === 'file') this.files.push({ action: 'new', path: entry.path })
+    if (entry.kind === 'file') this.files.add({ action: 'new', path: entry.path })
     if (entry.mtimeSeconds < 0) {
       this.#onEvent({ type: 'time-before-1970', path: entry.path, seconds: entry.mtimeSeconds })
     }

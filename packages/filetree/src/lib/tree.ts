@@ -26,7 +26,7 @@ const largestContent = 16 * 1_048_576
  * @throws RangeError when `aheadBytes` is not a positive integer.
  */
 export async function openTree(root: string | Buffer, options: OpenTreeOptions = {}): Promise<Tree> {
-  const { worker = true, signal, aheadBytes = 8 * 1_048_576 } = options
+  const { worker = true, signal, aheadBytes = 4 * 1_048_576 } = options
   if (!(Number.isSafeInteger(aheadBytes) && aheadBytes > 0)) {
     throw new RangeError(`Cannot read ${aheadBytes} bytes ahead: it takes a positive integer`)
   }

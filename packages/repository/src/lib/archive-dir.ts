@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ByteStream } from '@coalmine/bytes'
 import { fromFile } from '@coalmine/bytes/file'
@@ -15,16 +15,6 @@ export class ArchiveDir {
 
   constructor(folder: string) {
     this.folder = folder
-  }
-
-  /** The content of a small file, or `undefined` when it is not there. */
-  read(name: string): Uint8Array | undefined {
-    try {
-      return readFileSync(join(this.folder, name))
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined
-      throw error
-    }
   }
 
   /** The file as a source, or `undefined` when it is not there. */

@@ -13,7 +13,7 @@ export class Channel {
   #wakeReader: (() => void) | undefined
   #wakeWriter: (() => void) | undefined
 
-  constructor(limitBytes = 4 << 20) {
+  constructor(limitBytes = 1 << 20) {
     this.#limitBytes = limitBytes
   }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type ByteSource, type ByteStream, collect, TooLargeError } from '@coalmine/bytes'
+import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import type { Storage } from '@coalmine/storage'
 import {
   type BackupSet,
@@ -9,8 +9,8 @@ import {
   FormatError,
   gzipEnvelope,
   type Manifest,
+  ManifestDecoder,
   type ObjectKind,
-  parseManifest,
   parseName,
   type Prefixes,
   type SetTimes,
@@ -64,8 +64,27 @@ export interface NewSet {
 }
 
 const signatureGzip = gzipEnvelope({})
-// A manifest with a Filelist takes some 100 bytes a file: room for millions of files, and an end for a hostile one.
-const maxManifestBytes = 1 << 30
+
+/**
+ * A manifest takes some 100 bytes a file: it is read as it comes. What is wrong with it is said when its end was seen:
+ * a sealed one that is damaged says so itself, and that is the better reason.
+ */
+async function readManifest(plain: ByteStream, files: boolean): Promise<Manifest> {
+  const decoder = new ManifestDecoder({ files })
+  let wrong: FormatError | undefined
+  for await (const chunk of plain) {
+    if (wrong !== undefined) continue
+    try {
+      decoder.push(chunk)
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      if (error.code === 'too-large') throw error
+      wrong = error
+    }
+  }
+  if (wrong !== undefined) throw wrong
+  return decoder.finish()
+}
 
 /**
  * Opens the backup sets of a storage. Nothing is read yet.
@@ -122,7 +141,7 @@ export class Repository {
    * @throws RepositoryError `unreadable` when it is damaged, `wrong-passphrase` when it does not open.
    */
   async manifest(set: BackupSet, { files = true }: { files?: boolean } = {}): Promise<Manifest> {
-    return this.#localManifest(set, files) ?? this.#remoteManifest(set, files)
+    return (await this.#localManifest(set, files)) ?? this.#remoteManifest(set, files)
   }
 
   /** The plain sigtar of a set, from the archive dir or the storage; a sealed one is checked to its end beforehand. */
@@ -253,11 +272,11 @@ export class Repository {
   }
 
   /** The copy in the archive dir, unless a crash cut it short: missing volumes would be missing files. */
-  #localManifest(set: BackupSet, files: boolean): Manifest | undefined {
-    const bytes = this.#archiveDir?.read(this.#names(set.times).localManifest())
-    if (bytes === undefined) return undefined
+  async #localManifest(set: BackupSet, files: boolean): Promise<Manifest | undefined> {
+    const source = await this.#archiveDir?.source(this.#names(set.times).localManifest())
+    if (source === undefined) return undefined
     try {
-      const manifest = parseManifest(bytes, { files })
+      const manifest = await readManifest(source.open(), files)
       const isKnown = (number: number) =>
         manifest.volumes.get(number)?.hashes.some(({ name, hex }) => name.toUpperCase() === 'SHA1' && hex.length === 40)
       return [...set.volumes.keys()].every(isKnown) ? manifest : undefined
@@ -273,10 +292,9 @@ export class Repository {
     const file = await this.#fetch(object)
     try {
       const source = await file.source()
-      const plain = this.#open('manifest', object, source)
-      return parseManifest(await collect(plain, { maxBytes: maxManifestBytes }), { files })
+      return await readManifest(this.#open('manifest', object, source), files)
     } catch (error) {
-      if (!(error instanceof FormatError || error instanceof TooLargeError)) throw error
+      if (!(error instanceof FormatError)) throw error
       const message = `Cannot read the manifest "${object.key}": ${error.message}`
       throw new RepositoryError('unreadable', message, { cause: error })
     } finally {

@@ -2,9 +2,9 @@ import type { ByteStream } from '@coalmine/bytes'
 import type { ObjectInfo, Storage } from '@coalmine/storage'
 import {
   type Envelope,
-  formatManifest,
   gzipEnvelope,
-  type Manifest,
+  manifestPieces,
+  type ManifestToWrite,
   type ManifestVolume,
 } from '@coalmine/volume-format'
 import type { ArchiveDir, PendingFile } from './archive-dir.ts'
@@ -29,7 +29,7 @@ export interface SetWriterParts {
 }
 
 /** What a manifest says beside its volumes. */
-export type ManifestHead = Pick<Manifest, 'hostname' | 'localDir' | 'files'>
+export type ManifestHead = Pick<ManifestToWrite, 'hostname' | 'localDir' | 'files'>
 
 export interface SetSummary {
   readonly volumes: number
@@ -106,12 +106,14 @@ export class SetWriter {
     const { names, spool, envelope, archiveDir } = this.#parts
     const sealed = await this.#signatures.finish()
     await this.#putFile(names.signatures(envelope), sealed.file)
-    const manifest: Manifest = { ...head, volumes: new Map(this.#manifests.map((volume) => [volume.number, volume])) }
-    const plain = formatManifest(manifest)
+    const manifest: ManifestToWrite = {
+      ...head,
+      volumes: new Map(this.#manifests.map((volume) => [volume.number, volume])),
+    }
     const file = spool.create()
-    await file.writeAll(envelope.seal('manifest', oneChunk(plain)))
+    await file.writeAll(envelope.seal('manifest', streamOf(manifestPieces(manifest))))
     this.#manifestCopy = archiveDir?.begin(names.localManifest())
-    this.#manifestCopy?.write(plain)
+    for (const piece of manifestPieces(manifest)) this.#manifestCopy?.write(piece)
     this.#parts.signal?.throwIfAborted()
     await this.#putFile(names.manifest(envelope), file)
     try {
@@ -223,6 +225,6 @@ class SignatureWriter {
   }
 }
 
-async function* oneChunk(bytes: Uint8Array): ByteStream {
-  if (bytes.length > 0) yield bytes
+async function* streamOf(pieces: Iterable<Uint8Array>): ByteStream {
+  yield* pieces
 }

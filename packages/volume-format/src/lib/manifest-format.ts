@@ -1,8 +1,12 @@
 import { concat, type RawPath } from '@coalmine/bytes'
-import type { Manifest, ManifestPlace, ManifestVolume } from './manifest.ts'
+import { FileList } from './file-list.ts'
+import type { Manifest, ManifestFile, ManifestPlace, ManifestVolume } from './manifest.ts'
 import { quote } from './quoting.ts'
 
 const linesPerPiece = 16_384
+
+/** A manifest to be written; its list of files may be gathered beforehand. */
+export type ManifestToWrite = Omit<Manifest, 'files' | 'fileCount'> & { files?: readonly ManifestFile[] | FileList }
 
 /**
  * The manifest as duplicity 0.8.22 to 3.x write it, byte for byte: host and root (left out when empty), volumes by
@@ -10,12 +14,12 @@ const linesPerPiece = 16_384
  *
  * @throws RangeError when a value would break the lines: a host name with a line feed, a bad number, digest or path.
  */
-export function formatManifest(manifest: Manifest): Uint8Array {
+export function formatManifest(manifest: ManifestToWrite): Uint8Array {
   return concat([...manifestPieces(manifest)])
 }
 
 /** The same in pieces of about a megabyte, for lists that nobody wants to hold twice. */
-export function* manifestPieces(manifest: Manifest): Iterable<Uint8Array> {
+export function* manifestPieces(manifest: ManifestToWrite): Iterable<Uint8Array> {
   const { hostname, localDir, volumes, files } = manifest
   let lines: string[] = []
   if (hostname) lines.push(`Hostname ${checked(hostname, /^[^\n]+$/, 'host name')}`)
@@ -25,13 +29,16 @@ export function* manifestPieces(manifest: Manifest): Iterable<Uint8Array> {
     if (lines.length >= linesPerPiece) yield bytesOf(lines.splice(0))
   }
   if (files !== undefined) {
-    lines.push(`Filelist ${files.length}`)
-    for (const { action, path } of files) {
-      lines.push(`    ${action.padEnd(7)}  ${pathText(path)}`)
-      if (lines.length >= linesPerPiece) yield bytesOf(lines.splice(0))
-    }
-  }
-  if (lines.length > 0) yield bytesOf(lines)
+    const list = files instanceof FileList ? files : listOf(files)
+    yield bytesOf([...lines, `Filelist ${list.count}`])
+    yield* list.pieces()
+  } else if (lines.length > 0) yield bytesOf(lines)
+}
+
+function listOf(files: readonly ManifestFile[]): FileList {
+  const list = new FileList()
+  for (const file of files) list.add(file)
+  return list
 }
 
 function volumeLines(number: number, volume: ManifestVolume): string {

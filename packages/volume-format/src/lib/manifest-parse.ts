@@ -20,24 +20,77 @@ export interface ParseManifestOptions {
  * @throws FormatError `corrupt` for damage, `too-large` over a limit.
  */
 export function parseManifest(bytes: Uint8Array, options: ParseManifestOptions = {}): Manifest {
-  const { files = true, maxBytes = 2 ** 30, maxLineBytes = 4 * 2 ** 20 } = options
-  if (bytes.length > maxBytes) {
-    throw new FormatError('too-large', `Cannot read a manifest of ${bytes.length} bytes: the limit is ${maxBytes}`)
+  const decoder = new ManifestDecoder(options)
+  decoder.push(bytes)
+  return decoder.finish()
+}
+
+/** The same for a manifest that comes in pieces; no more than a line of it is held. */
+export class ManifestDecoder {
+  readonly #reader: ManifestReader
+  readonly #maxBytes: number
+  readonly #maxLineBytes: number
+  #bytes = 0
+  /** The beginning of a line whose end has not come. */
+  #begun: Buffer[] = []
+  #begunBytes = 0
+  #wanted = true
+
+  constructor({ files = true, maxBytes = 2 ** 30, maxLineBytes = 4 * 2 ** 20 }: ParseManifestOptions = {}) {
+    this.#reader = new ManifestReader(files)
+    this.#maxBytes = maxBytes
+    this.#maxLineBytes = maxLineBytes
   }
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const reader = new ManifestReader(files)
-  for (let at = 0; at < text.length;) {
-    const feed = text.indexOf(10, at)
-    const end = feed < 0 ? text.length : feed
-    if (reader.wants(text[at]!)) {
-      if (end - at > maxLineBytes) {
-        throw new FormatError('too-large', `Cannot read a line of ${end - at} bytes: the limit is ${maxLineBytes}`)
-      }
-      reader.line(text.toString('latin1', at, end))
+
+  /** @throws FormatError as {@link parseManifest}; nothing may be pushed after that. */
+  push(chunk: Uint8Array): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#maxBytes) {
+      const limit = this.#maxBytes
+      throw new FormatError(
+        'too-large',
+        `Cannot read a manifest of ${this.#bytes} bytes or more: the limit is ${limit}`,
+      )
     }
-    at = end + 1
+    const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    for (let at = 0; at < text.length;) {
+      const feed = text.indexOf(10, at)
+      const end = feed < 0 ? text.length : feed
+      // An empty piece of a line says nothing of how the line begins.
+      if (this.#begunBytes === 0 && end > at) this.#wanted = this.#reader.wants(text[at]!)
+      this.#piece(text, at, end)
+      if (feed >= 0) this.#endLine(text, at, end)
+      at = end + 1
+    }
   }
-  return reader.finish()
+
+  finish(): Manifest {
+    if (this.#begunBytes > 0) this.#endLine(Buffer.alloc(0), 0, 0)
+    return this.#reader.finish()
+  }
+
+  /** Takes note of the length of a line, and keeps what has no end in this chunk. */
+  #piece(text: Buffer, at: number, end: number): void {
+    const length = this.#begunBytes + end - at
+    if (this.#wanted && length > this.#maxLineBytes) {
+      const limit = this.#maxLineBytes
+      throw new FormatError('too-large', `Cannot read a line of ${length} bytes or more: the limit is ${limit}`)
+    }
+    if (end < text.length || end === at) return
+    // A copy: the chunk is the caller's.
+    if (this.#wanted) this.#begun.push(Buffer.from(text.subarray(at, end)))
+    this.#begunBytes = length
+  }
+
+  #endLine(text: Buffer, at: number, end: number): void {
+    if (this.#wanted) {
+      const whole = this.#begun.length === 0 ? '' : Buffer.concat(this.#begun).toString('latin1')
+      this.#reader.line(whole + text.toString('latin1', at, end))
+    }
+    this.#begun = []
+    this.#begunBytes = 0
+    this.#wanted = true
+  }
 }
 
 interface Section {

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FormatError } from './format-error.ts'
 import { formatManifest, manifestPieces } from './manifest-format.ts'
-import { parseManifest } from './manifest-parse.ts'
+import { ManifestDecoder, parseManifest, type ParseManifestOptions } from './manifest-parse.ts'
 import type { Manifest } from './manifest.ts'
 import { quote, unquote } from './quoting.ts'
 
@@ -122,6 +122,16 @@ describe('a manifest', () => {
     const long = bytes(`Localdir ${'x'.repeat(5000)}\n`)
     expect(() => parseManifest(long, { maxBytes: 5000 })).toThrow(expect.objectContaining({ code: 'too-large' }))
     expect(() => parseManifest(long, { maxLineBytes: 5000 })).toThrow(expect.objectContaining({ code: 'too-large' }))
+  })
+
+  it('that is too large is refused when it comes in pieces, before a line is whole', () => {
+    const piece = bytes('x'.repeat(1000))
+    const endless = (options: ParseManifestOptions) => {
+      const decoder = new ManifestDecoder(options)
+      for (let pieces = 0; pieces < 100; pieces++) decoder.push(piece)
+    }
+    expect(() => endless({ maxBytes: 5000 })).toThrow(expect.objectContaining({ code: 'too-large' }))
+    expect(() => endless({ maxLineBytes: 5000 })).toThrow(expect.objectContaining({ code: 'too-large' }))
   })
 
   it('is not written when it could not be read', () => {
