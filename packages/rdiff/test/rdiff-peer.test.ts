@@ -8,16 +8,11 @@ import { describe, expect } from 'vitest'
 import { patch, readSignature, signature, SignatureEncoder } from '../src/index.ts'
 import { createSigner } from '../src/lib/signature.ts'
 import { basisBytes, deltas } from './delta-cases.ts'
+import { rdiff } from './librsync-peers.ts'
 
 const seed = Math.floor(Math.random() * 2 ** 31)
 const random = createRandom(`rdiff ${seed}`)
 const content = Uint8Array.from({ length: basisBytes }, () => random.integer(0, 255))
-
-/** Runs rdiff once for each list of words, all of one length. */
-async function rdiff(lists: string[][]): Promise<void> {
-  const input = Buffer.from(lists.map((words) => `${words.join(' ')}\n`).join(''))
-  await run(['xargs', '-n', String(lists[0]!.length), '-P', '2', 'rdiff'], { input, check: true })
-}
 
 const signatureWords = (blockBytes: number, strongBytes: number) =>
   `-H md4 -R rollsum -b ${blockBytes} -S ${strongBytes} signature`.split(' ')
