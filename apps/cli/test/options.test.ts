@@ -6,6 +6,7 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -355,6 +356,34 @@ describe('options of reading', () => {
       expect(outcome.code).toBe(21)
       expect(outcome.out.split('reading it again').length - 1).toBe(tries - 1)
     }
+  })
+})
+
+describe('options of removing', () => {
+  option(['force', 'older-than', 'dry-run'], 'decide whether and what is deleted', async () => {
+    const place = await backedUp()
+    const [manifest] = stored(place).filter((name) => name.includes('manifest'))
+    unlinkSync(join(place.folder, 'storage', manifest!))
+    const left = stored(place)
+    for (const args of [
+      [],
+      ['--force'],
+      ['--force', '--older-than', '1h'],
+      ['--force', '--older-than', 'now', '--dry-run'],
+    ]) {
+      // The second in which it was written is over for the last of these.
+      const run = await place.run([
+        'cleanup',
+        place.url,
+        ...args,
+        '--current-time',
+        String(Math.floor(Date.now() / 1000) + 5),
+      ])
+      expect([run.code, stored(place)], said(run)).toEqual([0, left])
+    }
+    const later = String(Math.floor(Date.now() / 1000) + 90_000)
+    const removed = await place.run(['cleanup', place.url, '--force', '--current-time', later])
+    expect([removed.code, stored(place)], said(removed)).toEqual([0, []])
   })
 })
 

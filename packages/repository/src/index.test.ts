@@ -5,6 +5,12 @@ it('the public surface is what is promised, and no more', async () => {
     'Repository',
     'RepositoryError',
     'SetWriter',
+    'chainsBeforeLast',
+    'chainsEndedBefore',
+    'extraneous',
+    'objectsToDelete',
     'openRepository',
+    'removalOf',
+    'splitByAge',
   ])
 })

@@ -4,3 +4,14 @@ export type { Member } from './lib/volume-writer.ts'
 export type { CheckedVolume } from './lib/volume-reader.ts'
 export { RepositoryError, type RepositoryErrorCode } from './lib/errors.ts'
 export type { RepositoryEvent } from './lib/events.ts'
+export {
+  chainsBeforeLast,
+  chainsEndedBefore,
+  extraneous,
+  type Extraneous,
+  objectsToDelete,
+  type OldChains,
+  type Removal,
+  removalOf,
+  splitByAge,
+} from './lib/removal.ts'

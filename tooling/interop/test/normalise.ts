@@ -15,6 +15,7 @@ export interface Output {
 export type Kind =
   | 'status'
   | 'list'
+  | 'housekeeping'
   | 'nasty list'
   | 'full'
   | 'full -v5'
@@ -48,7 +49,7 @@ export const rules: readonly Rule[] = [
     name: 'synchronising',
     reason:
       'the real program first makes its cache like the storage, and says so, with warnings about what the cache then holds; ours reads from the storage what the cache does not have',
-    of: ['list', 'nasty list', 'full', 'full -v5', 'dry-run full', 'restore -v5', 'dry-run restore'],
+    of: ['list', 'nasty list', 'housekeeping', 'full', 'full -v5', 'dry-run full', 'restore -v5', 'dry-run restore'],
     apply: (output, { program }) => {
       if (program === 'ours') return output
       return withoutTexts(output, [
@@ -64,7 +65,7 @@ export const rules: readonly Rule[] = [
     name: 'what does not fit',
     reason:
       'the real program looks at the storage before and after it has synchronised and warns each time; ours looks and warns once, after the line about the last full backup',
-    of: ['status', 'list'],
+    of: ['status', 'list', 'housekeeping'],
     apply: (output) => {
       const isWarning = ({ level, code }: LogRecord) => level === 'WARNING' && code <= 6
       const once = new Map(output.records.filter(isWarning).map((one) => [one.text, one]))
@@ -73,6 +74,23 @@ export const rules: readonly Rule[] = [
         lines: [...[...once.keys()].flatMap((text) => text.split('\n')), ...lines],
         records: [...once.values(), ...output.records.filter((one) => !isWarning(one))],
       }
+    },
+  },
+  {
+    name: 'own name',
+    reason: 'each program tells how it is run again by its own name',
+    of: ['housekeeping'],
+    apply: (output) => eachText(output, (text) => text.replaceAll(/^Run (coalmine|duplicity) again/gm, 'Run … again')),
+  },
+  {
+    name: 'order of names',
+    reason: 'the real program lists what it would delete in the order of a set of Python; ours sorts',
+    of: ['housekeeping'],
+    apply: (output) => {
+      const sorted = (text: string) =>
+        text.replaceAll(/(?:^duplicity-\S+\n?)+$/gm, (names) => names.trimEnd().split('\n').sort().join('\n'))
+      const lines = sorted(output.lines.join('\n')).split('\n')
+      return { lines, records: output.records.map((one) => ({ ...one, text: sorted(one.text) })) }
     },
   },
   {

@@ -1,7 +1,16 @@
 /** What an option takes. */
 export type OptionType = 'flag' | 'integer' | 'text' | 'path' | 'time' | 'verbosity'
 
-export type ActionName = 'full' | 'backup' | 'restore' | 'list-current-files' | 'collection-status'
+export type ActionName =
+  | 'full'
+  | 'backup'
+  | 'restore'
+  | 'list-current-files'
+  | 'collection-status'
+  | 'cleanup'
+  | 'remove-older-than'
+  | 'remove-all-but-n-full'
+  | 'remove-all-inc-of-but-n-full'
 
 export interface OptionRow {
   /** Long name without dashes. */
@@ -23,6 +32,12 @@ export interface OptionRow {
 }
 
 const writing: readonly ActionName[] = ['full', 'backup']
+const removing: readonly ActionName[] = [
+  'cleanup',
+  'remove-older-than',
+  'remove-all-but-n-full',
+  'remove-all-inc-of-but-n-full',
+]
 
 /** Every option there is. Parser and help are made from it. */
 export const optionTable: readonly OptionRow[] = [
@@ -90,8 +105,15 @@ export const optionTable: readonly OptionRow[] = [
   {
     name: 'force',
     type: 'flag',
-    help: 'restore into a folder that is not empty, replacing files',
-    actions: ['restore'],
+    help: 'restore into a folder that is not empty, replacing files; really delete (cleanup, remove-…)',
+    actions: ['restore', ...removing],
+  },
+  {
+    name: 'older-than',
+    type: 'time',
+    argument: 'TIME',
+    help: 'with --force: delete what was written before TIME; a day ago by default',
+    actions: ['cleanup'],
   },
   {
     name: 'numeric-owner',
@@ -110,7 +132,7 @@ export const optionTable: readonly OptionRow[] = [
     name: 'dry-run',
     type: 'flag',
     help: 'say what would be done and change nothing',
-    actions: ['full', 'backup', 'restore'],
+    actions: ['full', 'backup', 'restore', ...removing],
   },
   { name: 'archive-dir', type: 'path', argument: 'DIR', help: 'parent of the local archive dirs; ~/.cache/duplicity' },
   { name: 'name', type: 'text', argument: 'NAME', help: 'name of the local archive dir; MD5 of the URL by default' },
@@ -174,4 +196,28 @@ export const actionTable: readonly ActionRow[] = [
   { name: 'restore', aliases: ['rb'], arguments: 'URL TARGET', help: 'restore into TARGET' },
   { name: 'list-current-files', aliases: ['ls'], arguments: 'URL', help: 'list the files of the newest backup' },
   { name: 'collection-status', aliases: ['st'], arguments: 'URL', help: 'list chains and sets' },
+  {
+    name: 'remove-older-than',
+    aliases: ['ro'],
+    arguments: 'TIME URL',
+    help: 'list chains that ended before TIME; with --force delete them',
+  },
+  {
+    name: 'remove-all-but-n-full',
+    aliases: ['ra'],
+    arguments: 'COUNT URL',
+    help: 'the same for all chains but the COUNT newest',
+  },
+  {
+    name: 'remove-all-inc-of-but-n-full',
+    aliases: ['ri'],
+    arguments: 'COUNT URL',
+    help: 'the same for the increments of all chains but the COUNT newest',
+  },
+  {
+    name: 'cleanup',
+    aliases: ['cl'],
+    arguments: 'URL',
+    help: 'list what no restore would read; with --force delete it',
+  },
 ]

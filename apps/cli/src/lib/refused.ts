@@ -8,14 +8,6 @@ export const refusedActions: Readonly<Record<string, string>> = {
   ib: 'incremental backups',
   verify: 'verifying',
   vb: 'verifying',
-  cleanup: 'cleaning up',
-  cl: 'cleaning up',
-  'remove-older-than': 'removing old chains',
-  ro: 'removing old chains',
-  'remove-all-but-n-full': 'removing old chains',
-  ra: 'removing old chains',
-  'remove-all-inc-of-but-n-full': 'removing old increments',
-  ri: 'removing old increments',
   replicate: 'replicating',
 }
 

@@ -99,7 +99,7 @@ function checkUrls(action: ActionName, operands: readonly RawPath[]): void {
     if (name === 'URL' && !isUrl(operand) && !operand.startsWith('file:/')) {
       throw new UsageError(`Cannot run "${action}": "${displayPath(operand)}" is no URL as file:///folder`)
     }
-    if (name !== 'URL' && isUrl(operand)) {
+    if ((name === 'SOURCE' || name === 'TARGET') && isUrl(operand)) {
       throw new UsageError(
         `Cannot run "${action}": ${name} has to be a local path, not the URL "${displayPath(operand)}"`,
       )
@@ -118,5 +118,13 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/list.ts')).list(operands, context)
     case 'collection-status':
       return (await import('./actions/status.ts')).status(operands, context)
+    case 'cleanup':
+      return (await import('./actions/housekeeping.ts')).cleanup(operands, context)
+    case 'remove-older-than':
+      return (await import('./actions/housekeeping.ts')).removeOlderThan(operands, context)
+    case 'remove-all-but-n-full':
+      return (await import('./actions/housekeeping.ts')).removeAllBut(operands, context, 'chains')
+    case 'remove-all-inc-of-but-n-full':
+      return (await import('./actions/housekeeping.ts')).removeAllBut(operands, context, 'increments')
   }
 }

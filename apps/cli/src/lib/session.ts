@@ -38,8 +38,9 @@ export class Session {
    * Opens what a URL names.
    *
    * @param how.write - Take the archive dir's lock; the envelope for new sets is then the one that the options say.
+   * @param how.lock - Take the lock alone: to remove sets.
    */
-  static async open(url: RawPath, context: Context, how: { write: boolean }): Promise<Session> {
+  static async open(url: RawPath, context: Context, how: { write: boolean; lock?: boolean }): Promise<Session> {
     const { settings, log, signal } = context
     const archiveDir = archiveDirOf(url, settings)
     log.info(`Using archive dir: ${archiveDir}`)
@@ -54,7 +55,7 @@ export class Session {
           stored.encrypted ? passphrase.get() : stored.compressed ? gzipEnvelope({}) : plainEnvelope(),
         tempDir: settings.tempDir,
         archiveDir,
-        lock: how.write,
+        lock: how.write || how.lock === true,
         prefixes: settings.prefixes,
         tries: settings.integer('num-retries') ?? 5,
         signal,
@@ -175,6 +176,8 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
       })
     case 'volume-stored':
       return log.info(`Processed volume ${event.number}`, { code: code.progress, extra: String(sourceBytes) })
+    case 'deleted':
+      return log.info(`Deleted ${event.key}`)
     case 'get':
       return log.info(`Reading ${event.key} (${event.bytes} bytes)`)
     case 'hash-retry':

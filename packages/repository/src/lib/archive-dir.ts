@@ -27,6 +27,15 @@ export class ArchiveDir {
     }
   }
 
+  /** Removes a file; one that is not there is fine. */
+  remove(name: string): void {
+    try {
+      rmSync(join(this.folder, name), { force: true })
+    } catch (error) {
+      throw localWriteError(error, `remove "${name}" from the archive dir "${this.folder}"`)
+    }
+  }
+
   /** Writes a file that takes its name only when {@link PendingFile.commit} is called. */
   begin(name: string): PendingFile {
     const work = join(this.folder, 'coalmine')

@@ -4,6 +4,7 @@ export type RepositoryEvent =
   | { readonly type: 'stored'; readonly key: string; readonly bytes: number }
   | { readonly type: 'volume-stored'; readonly number: number; readonly bytes: number }
   | { readonly type: 'get'; readonly key: string; readonly bytes: number }
+  | { readonly type: 'deleted'; readonly key: string }
   /** A fetched volume was not what the manifest says; it is fetched again. */
   | { readonly type: 'hash-retry'; readonly key: string; readonly attempt: number }
   /** A failed set could not be taken back: these objects stay on the storage and belong to no set. */

@@ -31,6 +31,12 @@ export class SetNames {
     return this.#name('manifest', '')
   }
 
+  /** All that the archive dir may hold of the set, what the real program leaves of an interrupted run too. */
+  localNames(): string[] {
+    const [signatures, manifest] = [this.localSignatures(), this.localManifest()]
+    return [signatures, manifest, `${signatures.replace(/\.gz$/, '')}.part`, `${manifest}.part`]
+  }
+
   #name(object: 'volume' | 'signatures' | 'manifest', suffix: string, volume?: number): string {
     return formatName({ object, set: this.#set, volume, suffix }, { prefixes: this.#prefixes })
   }

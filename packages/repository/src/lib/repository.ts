@@ -22,6 +22,7 @@ import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
 import { SetNames } from './names.ts'
+import { objectsToDelete, type Removal } from './removal.ts'
 import { openObject } from './open-object.ts'
 import { SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile } from './spool.ts'
@@ -239,6 +240,23 @@ export class Repository {
     })
   }
 
+  /**
+   * Deletes sets and signatures from the storage, in the order of {@link objectsToDelete}, and then their copies in the
+   * archive dir. Whoever removes holds the lock.
+   */
+  async remove(removal: Removal): Promise<void> {
+    if (this.#lock === undefined) throw new RangeError('Cannot remove sets: the repository was opened without its lock')
+    this.#collection = undefined
+    for (const { key } of objectsToDelete(removal)) {
+      this.#options.signal?.throwIfAborted()
+      await this.storage.delete(key, { signal: this.#options.signal })
+      this.#onEvent({ type: 'deleted', key })
+    }
+    for (const { times } of [...removal.signatures, ...removal.sets]) {
+      for (const name of this.#names(times).localNames()) this.#archiveDir?.remove(name)
+    }
+  }
+
   /** Lets go of the spool and the lock; the storage is the caller's. */
   close(): void {
     this.#spool?.close()
@@ -267,7 +285,9 @@ export class Repository {
 
   async #list(): Promise<Collection> {
     const objects: StoredObject[] = []
-    for await (const { key, size } of this.storage.list({ signal: this.#options.signal })) objects.push({ key, size })
+    for await (const { key, size, modifiedMs } of this.storage.list({ signal: this.#options.signal })) {
+      objects.push({ key, size, modifiedMs })
+    }
     return collectSets(objects, { prefixes: this.#options.prefixes })
   }
 

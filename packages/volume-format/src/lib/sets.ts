@@ -5,6 +5,8 @@ export interface StoredObject {
   key: string
   /** In bytes. */
   size: number
+  /** When it was stored, in milliseconds since 1970, if the storage tells. */
+  modifiedMs?: number
 }
 
 /** What one run left. It exists only with a manifest: that is what a run writes last. */
@@ -14,6 +16,8 @@ export interface BackupSet {
   compressed: boolean
   manifest?: StoredObject
   volumes: Map<number, StoredObject>
+  /** What 2.1 and later leave beside a set. */
+  statistics?: StoredObject
   /** Only an unfinished local manifest (`.part`) vouches for it. */
   partial: boolean
   /** Of a full set both are its time. */
@@ -63,7 +67,7 @@ export function groupSets(
       const key = keyOf(name.set)
       if (signatures.has(key)) grouped.duplicates.push(object)
       else signatures.set(key, signatureSet(name, object))
-    } else if (name.object !== 'statistics') {
+    } else {
       const key = keyOf(name.set)
       const draft = drafts.get(key)
       if (draft === undefined) drafts.set(key, { times: name.set, objects: [{ name, object }] })
@@ -71,6 +75,8 @@ export function groupSets(
     }
   }
   for (const draft of drafts.values()) {
+    // Statistics alone are no set.
+    if (draft.objects.every(({ name }) => name.object === 'statistics')) continue
     const set = settle(draft, grouped.duplicates)
     const complete = set.manifest !== undefined && (!set.partial || partialSets === 'complete')
     if (complete) grouped.complete.push(set)
@@ -145,6 +151,7 @@ function settle(draft: Draft, duplicates: StoredObject[]): BackupSet {
     duplicates.push(better ? taken.object : candidate.object)
     if (better) volumes.set(number, candidate)
   }
+  const statistics = objects.find(({ name }) => name.object === 'statistics')
   const inOrder = [...volumes].sort(([a], [b]) => a - b)
   const first = inOrder[0]?.[1].name
   return {
@@ -153,6 +160,7 @@ function settle(draft: Draft, duplicates: StoredObject[]): BackupSet {
     compressed: first?.compressed ?? false,
     manifest: manifest?.object,
     volumes: new Map(inOrder.map(([number, { object }]) => [number, object])),
+    ...(statistics === undefined ? {} : { statistics: statistics.object }),
     partial: manifest !== undefined && !finished,
     ...spanOf(times),
   }
