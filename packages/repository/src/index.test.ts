@@ -8,6 +8,7 @@ it('the public surface is what is promised, and no more', async () => {
     'chainsBeforeLast',
     'chainsEndedBefore',
     'extraneous',
+    'nodeLocalEffects',
     'objectsToDelete',
     'openRepository',
     'removalOf',

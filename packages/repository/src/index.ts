@@ -4,6 +4,7 @@ export type { Member } from './lib/volume-writer.ts'
 export type { CheckedVolume } from './lib/volume-reader.ts'
 export { RepositoryError, type RepositoryErrorCode } from './lib/errors.ts'
 export type { RepositoryEvent } from './lib/events.ts'
+export { type LocalEffects, type LocalFacts, nodeLocalEffects, type ProcessFacts } from './lib/local-effects.ts'
 export {
   chainsBeforeLast,
   chainsEndedBefore,

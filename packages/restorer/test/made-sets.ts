@@ -65,7 +65,7 @@ type MadeMember = DiffTarMember | Member
 
 /** A storage with a full set and increments, and a place to restore to. `gets` lists what is fetched from it. */
 export async function world(sets: readonly (readonly MadeMember[])[], options: WorldOptions = {}) {
-  const { envelope = plainEnvelope(), volumeBytes = 1 << 30 } = options
+  const { envelope = plainEnvelope(), volumeBytes = 1 << 27 } = options
   const base = await tempDir('restore')
   const temp = join(base, 'temp')
   mkdirSync(temp)
@@ -108,7 +108,7 @@ export async function setsOf(repository: Repository): Promise<BackupSet[]> {
 /** Restores into a folder of the real file system, and tells everything that was said. */
 export async function restoreInto(
   target: string,
-  options: Omit<RestoreOptions, 'writer' | 'scratchFolder' | 'sets'> & { sets?: readonly BackupSet[] },
+  options: Omit<RestoreOptions, 'writer' | 'sets'> & { sets?: readonly BackupSet[] },
 ) {
   const events: RestoreEvent[] = []
   const problems: WriteProblem[] = []
@@ -116,7 +116,6 @@ export async function restoreInto(
   try {
     const summary = await restore({
       writer,
-      scratchFolder: target,
       onEvent: (event) => events.push(event),
       sets: options.sets ?? (await setsOf(options.repository)),
       ...options,

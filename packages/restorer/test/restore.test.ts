@@ -200,7 +200,7 @@ describe('restore()', () => {
           },
         },
       })
-      await expect(restore({ repository, sets, writer, scratchFolder: base })).rejects.toMatchObject({ code: 'ENOSPC' })
+      await expect(restore({ repository, sets, writer })).rejects.toMatchObject({ code: 'ENOSPC' })
       writer.close()
       expect(readdirSync(join(base, 'full'))).toEqual(['before'])
       repository.close()

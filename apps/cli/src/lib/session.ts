@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
+import { displayPath, type RawPath, rawFromText, rawToBytes } from '@coalmine/bytes'
 import { createPassphraseEnvelope } from '@coalmine/openpgp'
 import { openRepository, type Repository, type RepositoryEvent } from '@coalmine/repository'
 import type { Storage } from '@coalmine/storage'
@@ -182,6 +182,12 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
       return log.info(`Reading ${event.key} (${event.bytes} bytes)`)
     case 'hash-retry':
       return log.warning(`"${event.key}" is not what the manifest says: reading it again after try ${event.attempt}`)
+    case 'spool-short':
+      return log.notice(
+        `"${displayPath(rawFromText(event.folder))}" has room for few volumes: ${event.parallel} instead of ${event.wanted} at a time`,
+      )
+    case 'copies-not-kept':
+      return log.warning(`The backup is complete, but its copies in the archive dir are not: ${event.message}`)
     case 'left-behind':
       return log.warning(`These objects of the failed set could not be removed: ${event.keys.join(', ')}`)
     case 'damaged-manifest':

@@ -14,6 +14,7 @@ import {
   mkdirSync,
   openSync,
   readlinkSync,
+  readSync,
   renameSync,
   rmdirSync,
   statSync,
@@ -54,6 +55,8 @@ export interface FileEffects {
   close(descriptor: number): void
   /** Writes all of the bytes. */
   write(descriptor: number, bytes: Uint8Array): void
+  /** Reads up to the length of the buffer from a place; 0 at the end. */
+  read(descriptor: number, into: Uint8Array, at: number): number
   /** `undefined` when there is nothing. */
   lstat(path: Address): FileFacts | undefined
   fstat(descriptor: number): FileFacts
@@ -86,6 +89,7 @@ export const nodeEffects: FileEffects = {
   write(descriptor, bytes) {
     for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at, bytes.length - at, null)
   },
+  read: (descriptor, into, at) => readSync(descriptor, into, 0, into.length, at),
   lstat(path) {
     const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
     return stats === undefined ? undefined : factsOf(stats)

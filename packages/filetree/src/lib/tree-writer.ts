@@ -11,6 +11,7 @@ import { FileSinkOnDisk, refusedSink, type SinkHost } from './file-sink.ts'
 import type { FolderStack } from './folder-stack.ts'
 import { ownerNames, type Owners } from './owners.ts'
 import { Reporter } from './reporter.ts'
+import { openScratch, type ScratchFile } from './scratch-file.ts'
 import { type FileSink, isFatal, type TreeWriter, type WriteEntry, type WriteProblem } from './write-entry.ts'
 import { folderMode, openAboveTarget, type OpenFolder, openTarget } from './write-target.ts'
 
@@ -140,6 +141,12 @@ class ConfinedWriter implements TreeWriter {
     )
   }
 
+  scratch(path: RawPath): ScratchFile {
+    if (this.#closed) throw new FileTreeError('closed', sentence('write', path, 'the writer was closed'), { path })
+    const folder = path === '' ? this.#openedAbove() : this.#opened()
+    return openScratch(this.#effects, folder, this.#temporaryName())
+  }
+
   finish(): void {
     this.#ready()
     try {
@@ -172,23 +179,33 @@ class ConfinedWriter implements TreeWriter {
 
   /** The target as a folder; opened once. */
   #open(entry: WriteEntry): FolderStack {
+    const tree = this.#opened()
+    if (entry.path === '') {
+      this.#widen(tree.descriptor, tree.before)
+      this.#due[0] = entry
+    }
+    return tree.stack
+  }
+
+  #opened(): OpenFolder {
     if (this.#tree === undefined) {
       this.#tree = openTarget(this.#effects, this.#target, this.#overwrite)
       this.#due[0] = undefined
     }
-    if (entry.path === '') {
-      this.#widen(this.#tree.descriptor, this.#tree.before)
-      this.#due[0] = entry
-    }
-    return this.#tree.stack
+    return this.#tree
+  }
+
+  #openedAbove(): OpenFolder & { name: string } {
+    this.#above ??= openAboveTarget(this.#effects, this.#target)
+    return this.#above
   }
 
   /** The folder of an entry, opened, and its name there; `undefined` when that was not possible, and told. */
   #locate(entry: WriteEntry): Spot | undefined {
     const { path } = entry
     if (path === '') {
-      this.#above ??= openAboveTarget(this.#effects, this.#target)
-      return { folder: this.#above.stack, name: this.#above.name }
+      const { stack, name } = this.#openedAbove()
+      return { folder: stack, name }
     }
     if (!isInside(path)) {
       const reason = 'the path is not safe: every part of it must be a plain name'

@@ -1,5 +1,6 @@
 import type { RawPath } from '@coalmine/bytes'
 import type { EntryKind } from './entry.ts'
+import type { ScratchFile } from './scratch-file.ts'
 
 /** What is to be written at one path. */
 export interface WriteEntry {
@@ -60,6 +61,13 @@ export interface TreeWriter {
   symlink(entry: WriteEntry): void
   fifo(entry: WriteEntry): void
   device(entry: WriteEntry): void
+  /**
+   * A file without a name on the disk that the entry at `path` will be written to: in the target, or, when the target
+   * itself is to be a file, in the folder above it. The caller closes it.
+   *
+   * @throws FileTreeError when there is no room, or whatever else is the matter.
+   */
+  scratch(path: RawPath): ScratchFile
   /** Sets the attributes of the folders that are still open, and closes. */
   finish(): void
   /** Lets go of everything, and of an open sink; folders that are still open keep their provisional attributes. */

@@ -11,6 +11,8 @@ export const folderMode = 0o700
 /** A folder that is open at the root of a stack, whose descriptor is its owner's to close. */
 export interface OpenFolder {
   readonly stack: FolderStack
+  /** As it was given, with one char per byte. */
+  readonly path: string
   readonly descriptor: number
   /** What was there before; `undefined` when the folder was made. */
   readonly before: FileFacts | undefined
@@ -35,7 +37,7 @@ export function openTarget(effects: FileEffects, target: string, overwrite: bool
     }
     if (before === undefined) effects.mkdir(where, folderMode)
     const descriptor = effects.open(where, before?.kind === 'symlink' ? followed : folderFlags)
-    return { stack: new FolderStack(effects, { path: target, descriptor }), descriptor, before }
+    return { stack: new FolderStack(effects, { path: target, descriptor }), path: target, descriptor, before }
   } catch (error) {
     throw toFileTreeError(error, 'write to', target as RawPath, 'create')
   }
@@ -54,7 +56,7 @@ export function openAboveTarget(effects: FileEffects, target: string): OpenFolde
   try {
     const descriptor = effects.open(address(above), followed)
     const stack = new FolderStack(effects, { path: above, descriptor })
-    return { stack, descriptor, before: undefined, name: path.slice(slash + 1) || '.' }
+    return { stack, path: above, descriptor, before: undefined, name: path.slice(slash + 1) || '.' }
   } catch (error) {
     throw toFileTreeError(error, 'write to', target as RawPath, 'create')
   }

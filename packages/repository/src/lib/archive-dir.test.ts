@@ -9,7 +9,7 @@ describe('ArchiveDir', () => {
   it('has nothing where there is no folder, and makes one only to write', async () => {
     const folder = join(await tempDir('archive'), 'a', 'b')
     const archive = new ArchiveDir(folder)
-    expect(await archive.source('x')).toBeUndefined()
+    expect(archive.source('x')).toBeUndefined()
     archive.begin('x').discard()
     expect(readdirSync(folder)).toEqual(['coalmine'])
     expect(statSync(folder).mode & 0o777).toBe(0o700)
@@ -20,7 +20,7 @@ describe('ArchiveDir', () => {
     const archive = new ArchiveDir(folder)
     const file = archive.begin('x')
     file.write(Buffer.from('first, '))
-    expect(await archive.source('x')).toBeUndefined()
+    expect(archive.source('x')).toBeUndefined()
     await file.writeAll(
       (async function* () {
         yield Buffer.from('second')
@@ -29,7 +29,7 @@ describe('ArchiveDir', () => {
     file.commit()
     file.commit()
     file.discard()
-    expect(Buffer.from(await collect((await archive.source('x'))!.open())).toString()).toBe('first, second')
+    expect(Buffer.from(await collect(archive.source('x')!.open())).toString()).toBe('first, second')
     expect(statSync(join(folder, 'x')).mode & 0o777).toBe(0o600)
     expect(() => file.write(Buffer.from('late'))).toThrow(/closed/)
     const second = archive.begin('x')

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ByteStream } from '@coalmine/bytes'
-import { fromFile } from '@coalmine/bytes/file'
+import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { errorCode, localWriteError } from './errors.ts'
+import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
+import { localSource } from './local-source.ts'
+import { removeIfThere } from './remove-if-there.ts'
 
 /**
  * The local archive dir in the real program's dialect: plain `….manifest`, gzipped `….sigtar.gz`, flat. Ours alone is
@@ -12,15 +13,22 @@ import { errorCode, localWriteError } from './errors.ts'
  */
 export class ArchiveDir {
   readonly folder: string
+  readonly #effects: LocalEffects
 
-  constructor(folder: string) {
+  constructor(folder: string, effects: LocalEffects = nodeLocalEffects) {
     this.folder = folder
+    this.#effects = effects
   }
 
-  /** The file as a source, or `undefined` when it is not there. */
-  async source(name: string): Promise<Awaited<ReturnType<typeof fromFile>> | undefined> {
+  /** The file as a source, or `undefined` when it is not there. @throws Error when something else has its name. */
+  source(name: string): ByteSource | undefined {
+    const effects = this.#effects
+    const path = join(this.folder, name)
     try {
-      return await fromFile(join(this.folder, name))
+      const { kind, size } = effects.facts(path)
+      if (kind !== 'file') throw new Error(`Cannot read "${path}": it is not a regular file`)
+      const giveBack = (descriptor: number) => effects.close(descriptor)
+      return localSource(effects, { path, size, take: () => effects.openFile(path), giveBack })
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined
       throw error
@@ -30,7 +38,7 @@ export class ArchiveDir {
   /** Removes a file; one that is not there is fine. */
   remove(name: string): void {
     try {
-      rmSync(join(this.folder, name), { force: true })
+      removeIfThere(join(this.folder, name), this.#effects)
     } catch (error) {
       throw localWriteError(error, `remove "${name}" from the archive dir "${this.folder}"`)
     }
@@ -40,8 +48,8 @@ export class ArchiveDir {
   begin(name: string): PendingFile {
     const work = join(this.folder, 'coalmine')
     try {
-      mkdirSync(work, { recursive: true, mode: 0o700 })
-      return new PendingFile(join(work, randomBytes(8).toString('hex')), join(this.folder, name))
+      this.#effects.makeFolders(work)
+      return new PendingFile(join(work, randomBytes(8).toString('hex')), join(this.folder, name), this.#effects)
     } catch (error) {
       throw localWriteError(error, `write into the archive dir "${this.folder}"`)
     }
@@ -52,19 +60,21 @@ export class ArchiveDir {
 export class PendingFile {
   readonly #temporary: string
   readonly #final: string
+  readonly #effects: LocalEffects
   #descriptor: number | undefined
+  #isOver = false
 
-  constructor(temporary: string, final: string) {
+  constructor(temporary: string, final: string, effects: LocalEffects) {
     this.#temporary = temporary
     this.#final = final
-    this.#descriptor = openSync(temporary, 'wx', 0o600)
+    this.#effects = effects
+    this.#descriptor = effects.createFile(temporary)
   }
 
   write(chunk: Uint8Array): void {
     if (this.#descriptor === undefined) throw new Error(`Cannot write "${this.#final}": it is closed`)
     try {
-      let at = 0
-      while (at < chunk.length) at += writeSync(this.#descriptor, chunk, at)
+      this.#effects.write(this.#descriptor, chunk)
     } catch (error) {
       throw localWriteError(error, `write "${this.#final}" in the archive dir`)
     }
@@ -77,18 +87,31 @@ export class PendingFile {
   commit(): void {
     if (this.#descriptor === undefined) return
     try {
-      fsyncSync(this.#descriptor)
-      closeSync(this.#descriptor)
-      this.#descriptor = undefined
-      renameSync(this.#temporary, this.#final)
+      this.#effects.sync(this.#descriptor)
+      this.#close()
+      this.#effects.rename(this.#temporary, this.#final)
+      this.#isOver = true
     } catch (error) {
       throw localWriteError(error, `leave "${this.#final}" in the archive dir`)
     }
   }
 
+  /** Takes back what is not committed, as far as the file system lets it: without its name it is nothing to anybody. */
   discard(): void {
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor)
+    if (this.#isOver) return
+    this.#isOver = true
+    for (const step of [() => this.#close(), () => this.#effects.remove(this.#temporary)]) {
+      try {
+        step()
+      } catch (error) {
+        if (errorCode(error) === undefined) throw error
+      }
+    }
+  }
+
+  #close(): void {
+    const descriptor = this.#descriptor
     this.#descriptor = undefined
-    rmSync(this.#temporary, { force: true })
+    if (descriptor !== undefined) this.#effects.close(descriptor)
   }
 }

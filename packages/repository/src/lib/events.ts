@@ -7,6 +7,8 @@ export type RepositoryEvent =
   | { readonly type: 'deleted'; readonly key: string }
   /** A fetched volume was not what the manifest says; it is fetched again. */
   | { readonly type: 'hash-retry'; readonly key: string; readonly attempt: number }
+  /** The spool has room for fewer volumes on their way than the storage would take at a time. */
+  | { readonly type: 'spool-short'; readonly folder: string; readonly parallel: number; readonly wanted: number }
   /** A failed set could not be taken back: these objects stay on the storage and belong to no set. */
   | { readonly type: 'left-behind'; readonly keys: readonly string[] }
   /** The set is stored, but its copies could not be left in the archive dir; it will be read from the storage. */

@@ -1,8 +1,9 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { errorCode, localWriteError, RepositoryError } from './errors.ts'
+import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
+import { removeIfThere } from './remove-if-there.ts'
 
 /** `true` when the record lock of the whole file was got, `false` when another open file holds it. */
 export type TryLock = (descriptor: number) => boolean
@@ -25,13 +26,17 @@ const held = new Set<string>()
  * @param loadBinding - Gives the lock call, or `undefined` where no binding loads.
  * @throws RepositoryError `locked` at once when another run holds it.
  */
-export function lockArchiveDir(folder: string, loadBinding: () => TryLock | undefined = loadNativeLock): ArchiveLock {
+export function lockArchiveDir(
+  folder: string,
+  loadBinding: () => TryLock | undefined = loadNativeLock,
+  effects: LocalEffects = nodeLocalEffects,
+): ArchiveLock {
   if (held.has(folder)) throw lockedError(folder)
   held.add(folder)
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    effects.makeFolders(folder)
     const tryLock = loadBinding()
-    const release = tryLock === undefined ? takeOwnLock(folder) : takeSharedLock(folder, tryLock)
+    const release = tryLock === undefined ? takeOwnLock(folder, effects) : takeSharedLock(folder, tryLock, effects)
     return {
       kind: tryLock === undefined ? 'own' : 'shared',
       release() {
@@ -55,66 +60,62 @@ function loadNativeLock(): TryLock | undefined {
   }
 }
 
-function takeSharedLock(folder: string, tryLock: TryLock): () => void {
+function takeSharedLock(folder: string, tryLock: TryLock, effects: LocalEffects): () => void {
   const path = join(folder, 'lockfile')
   for (;;) {
-    const descriptor = openSync(path, 'a', 0o600)
+    const descriptor = effects.openLockFile(path)
+    let isOurs = false
     try {
       if (!tryLock(descriptor)) throw lockedError(folder)
       // The real program removes the file when it is done: a lock on a removed file keeps nobody away.
-      if (isSameFile(descriptor, path)) return () => closeSync(descriptor)
-      closeSync(descriptor)
-    } catch (error) {
-      closeSync(descriptor)
-      throw error
+      isOurs = isSameFile(descriptor, path, effects)
+    } finally {
+      if (!isOurs) effects.close(descriptor)
     }
+    if (isOurs) return () => effects.close(descriptor)
   }
 }
 
-function isSameFile(descriptor: number, path: string): boolean {
+function isSameFile(descriptor: number, path: string, effects: LocalEffects): boolean {
   try {
-    const [mine, named] = [fstatSync(descriptor), statSync(path)]
-    return mine.ino === named.ino && mine.dev === named.dev
+    return effects.factsOfFile(descriptor).identity === effects.facts(path).identity
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false
     throw error
   }
 }
 
-function takeOwnLock(folder: string): () => void {
+function takeOwnLock(folder: string, effects: LocalEffects): () => void {
   const path = join(folder, 'coalmine.lock')
   for (let attempt = 0; ; attempt++) {
     try {
-      const descriptor = openSync(path, 'wx', 0o600)
-      writeSync(descriptor, `${hostname()} ${process.pid}\n`)
-      closeSync(descriptor)
-      return () => rmSync(path, { force: true })
+      const descriptor = effects.createFile(path)
+      try {
+        effects.write(descriptor, Buffer.from(`${hostname()} ${process.pid}\n`))
+      } finally {
+        effects.close(descriptor)
+      }
+      return () => removeIfThere(path, effects)
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
-      if (attempt > 0 || !ownerIsDead(path)) throw lockedError(folder, `; if none is, remove "${path}"`)
-      rmSync(path, { force: true })
+      if (attempt > 0 || !ownerIsDead(path, effects)) throw lockedError(folder, `; if none is, remove "${path}"`)
+      removeIfThere(path, effects)
     }
   }
 }
 
 /** Whether the lock file was left by a process of this machine that no longer runs. */
-function ownerIsDead(path: string): boolean {
+function ownerIsDead(path: string, effects: LocalEffects): boolean {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = Buffer.from(effects.readFile(path)).toString()
   } catch (error) {
     // Let go of just now.
     if (errorCode(error) === 'ENOENT') return true
     throw error
   }
   const [host, pid] = text.trim().split(' ')
-  if (host !== hostname() || !/^\d+$/.test(pid ?? '')) return false
-  try {
-    process.kill(Number(pid), 0)
-    return false
-  } catch (error) {
-    return errorCode(error) === 'ESRCH'
-  }
+  return host === hostname() && /^\d+$/.test(pid ?? '') && effects.began(Number(pid)) === undefined
 }
 
 function lockedError(folder: string, hint = ''): RepositoryError {

@@ -8,6 +8,7 @@ import { type Envelope, gzipEnvelope, type SetTimes, sigTarEnd } from '@coalmine
 import { describe, expect, it } from 'vitest'
 import { openRepository, type RepositoryOptions } from './repository.ts'
 import type { RepositoryEvent } from './events.ts'
+import { nodeLocalEffects } from './local-effects.ts'
 import type { Member } from './volume-writer.ts'
 
 const times: SetTimes = { type: 'full', timeSeconds: 1_700_000_000 }
@@ -138,6 +139,29 @@ describe('Repository', () => {
     expect(await keysOf(memory)).toEqual([])
     expect(readdirSync(archiveDir).sort()).toEqual(['coalmine', 'lockfile'])
     expect(readdirSync(join(archiveDir, 'coalmine'))).toEqual([])
+    expect(readdirSync(folder)).toEqual(['archive'])
+  })
+
+  it('wants room in the spool before it begins, and makes do with fewer volumes at a time', async () => {
+    let free = 0
+    const effects = { ...nodeLocalEffects, freeBytes: () => free }
+    const { open, folder, storage, events } = await world({ effects })
+    const repository = open({ lock: true })
+    free = 6899
+    const refused = repository.createSet({ times, volumeBytes: 3000, parallel: 4 })
+    await expect(refused).rejects.toMatchObject({
+      code: 'no-space',
+      message: expect.stringMatching(
+        /^Cannot keep volumes on their way in ".*repository-.*": 6900 bytes are needed there and 6899 are free$/,
+      ),
+    })
+    expect(await keysOf(storage)).toEqual([])
+    free = 13_000
+    expect((await writeSet(repository)).volumes).toBe(2)
+    expect(events.filter(({ type }) => type === 'spool-short')).toMatchObject([{ parallel: 3, wanted: 16 }])
+    expect(() => repository.requireSpoolSpace(free + 1)).toThrow(/13001 bytes are needed/)
+    repository.requireSpoolSpace(free)
+    repository.close()
     expect(readdirSync(folder)).toEqual(['archive'])
   })
 

@@ -20,12 +20,13 @@ import {
 import { ArchiveDir } from './archive-dir.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
+import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
 import { SetNames } from './names.ts'
 import { objectsToDelete, type Removal } from './removal.ts'
 import { openObject } from './open-object.ts'
 import { SetWriter } from './set-writer.ts'
-import { Spool, type SpoolFile } from './spool.ts'
+import { Spool, type SpoolFile, volumesInFlight } from './spool.ts'
 import { type CheckedVolume, fetchObject, readVolumes } from './volume-reader.ts'
 
 export interface RepositoryOptions {
@@ -45,6 +46,8 @@ export interface RepositoryOptions {
   readonly tries?: number
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RepositoryEvent) => void
+  /** Everything that is done to the files of this machine; those of `node:fs` by default. */
+  readonly effects?: LocalEffects
   /** For tests: gives the lock call of the platform, or `undefined`. */
   readonly loadLock?: () => TryLock | undefined
 }
@@ -101,24 +104,26 @@ export class Repository {
   readonly storage: Storage
   readonly #options: RepositoryOptions
   readonly #onEvent: (event: RepositoryEvent) => void
+  readonly #effects: LocalEffects
   readonly #lock: ArchiveLock | undefined
   readonly #archiveDir: ArchiveDir | undefined
   #spool: Spool | undefined
   #collection: Promise<Collection> | undefined
 
   constructor(options: RepositoryOptions) {
-    const { archiveDir, lock = false, onEvent = () => undefined } = options
+    const { archiveDir, lock = false, onEvent = () => undefined, effects = nodeLocalEffects } = options
     this.storage = options.storage
+    this.#effects = effects
     this.#options = options
     this.#onEvent = onEvent
     if (archiveDir === undefined) return
-    if (lock) this.#lock = lockArchiveDir(archiveDir, options.loadLock)
+    if (lock) this.#lock = lockArchiveDir(archiveDir, options.loadLock, effects)
     if (this.#lock?.kind === 'own') {
       const folder = join(archiveDir, 'coalmine', 'own')
       onEvent({ type: 'own-archive-dir', folder })
-      this.#archiveDir = new ArchiveDir(folder)
+      this.#archiveDir = new ArchiveDir(folder, effects)
     } else {
-      this.#archiveDir = new ArchiveDir(archiveDir)
+      this.#archiveDir = new ArchiveDir(archiveDir, effects)
     }
   }
 
@@ -148,7 +153,7 @@ export class Repository {
   /** The plain sigtar of a set, from the archive dir or the storage; a sealed one is checked to its end beforehand. */
   async *signatures(set: SignatureSet): ByteStream {
     const name = this.#names(set.times).localSignatures()
-    const local = await this.#archiveDir?.source(name)
+    const local = this.#archiveDir?.source(name)
     if (local !== undefined) {
       const copy = { key: join(this.#archiveDir!.folder, name), size: local.size }
       yield* openObject('signatures', copy, local, { envelope: signatureGzip, signal: this.#options.signal })
@@ -156,7 +161,7 @@ export class Repository {
     }
     const file = await this.#fetch(set.object)
     try {
-      const source = await file.source()
+      const source = file.source()
       // First to the end without handing anything on: only the end tells whether the bytes are whole.
       for await (const _ of this.#open('signatures', set.object, source));
       yield* this.#open('signatures', set.object, source)
@@ -214,9 +219,11 @@ export class Repository {
   }
 
   /**
-   * Begins a new set. The caller writes volumes and signatures and commits, or aborts.
+   * Begins a new set. The caller writes volumes and signatures and commits, or aborts. Where the spool has little room,
+   * fewer volumes are put at a time.
    *
-   * @throws RepositoryError `exists` when the storage has objects of a set of this time.
+   * @throws RepositoryError `exists` when the storage has objects of a set of this time, `no-space` when the spool has no
+   * room for one volume that is made, one that is put, and the signatures.
    */
   async createSet(plan: NewSet): Promise<SetWriter> {
     const { chains, orphanedSets, incompleteSets, replacedSets } = await this.collect()
@@ -225,16 +232,20 @@ export class Repository {
     if (taken.some((set) => set.endSeconds === end)) {
       throw new RepositoryError('exists', `Cannot write a set of the time ${end}: the storage has one already`)
     }
+    const spool = this.#ownSpool()
+    const wanted = plan.parallel ?? Math.max(1, this.storage.info.capabilities.parallel)
+    const parallel = volumesInFlight(plan.volumeBytes, wanted, spool)
+    if (parallel < wanted) this.#onEvent({ type: 'spool-short', folder: spool.folder, parallel, wanted })
     this.#collection = undefined
     return new SetWriter({
       storage: this.storage,
       envelope: this.#envelope,
       encrypted: this.#envelope.suffixOf('volume') === '.gpg',
       names: this.#names(plan.times),
-      spool: this.#ownSpool(),
+      spool,
       archiveDir: this.#lock === undefined ? undefined : this.#archiveDir,
       volumeBytes: plan.volumeBytes,
-      parallel: plan.parallel ?? Math.max(1, this.storage.info.capabilities.parallel),
+      parallel,
       signal: this.#options.signal,
       onEvent: this.#onEvent,
     })
@@ -255,6 +266,15 @@ export class Repository {
     for (const { times } of [...removal.signatures, ...removal.sets]) {
       for (const name of this.#names(times).localNames()) this.#archiveDir?.remove(name)
     }
+  }
+
+  /**
+   * Says beforehand how many bytes will lie in the spool at a time.
+   *
+   * @throws RepositoryError `no-space` when there is no room for them, where that can be told.
+   */
+  requireSpoolSpace(bytes: number): void {
+    this.#ownSpool().requireSpace(bytes)
   }
 
   /** Lets go of the spool and the lock; the storage is the caller's. */
@@ -279,7 +299,7 @@ export class Repository {
   }
 
   #ownSpool(): Spool {
-    this.#spool ??= new Spool(this.#options.tempDir)
+    this.#spool ??= new Spool(this.#options.tempDir, this.#effects)
     return this.#spool
   }
 
@@ -293,7 +313,7 @@ export class Repository {
 
   /** The copy in the archive dir, unless a crash cut it short: missing volumes would be missing files. */
   async #localManifest(set: BackupSet, files: boolean): Promise<Manifest | undefined> {
-    const source = await this.#archiveDir?.source(this.#names(set.times).localManifest())
+    const source = this.#archiveDir?.source(this.#names(set.times).localManifest())
     if (source === undefined) return undefined
     try {
       const manifest = await readManifest(source.open(), files)
@@ -311,7 +331,7 @@ export class Repository {
     const object = set.manifest!
     const file = await this.#fetch(object)
     try {
-      const source = await file.source()
+      const source = file.source()
       return await readManifest(this.#open('manifest', object, source), files)
     } catch (error) {
       if (!(error instanceof FormatError)) throw error

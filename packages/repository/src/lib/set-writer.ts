@@ -165,7 +165,7 @@ export class SetWriter {
     try {
       onEvent({ type: 'put', key, bytes: file.bytes })
       this.#put.push(key)
-      const stored = await storage.put(key, await file.source(), { signal, digests: { sha1: file.sha1 } })
+      const stored = await storage.put(key, file.source(), { signal, digests: { sha1: file.sha1 } })
       onEvent({ type: 'stored', key, bytes: file.bytes })
       this.#storedBytes += file.bytes
       return stored

@@ -226,6 +226,25 @@ describe('readVolumes()', () => {
     expect(readdirSync(spool.folder)).toEqual([])
   })
 
+  it('does not let a body that never ends fill the disk', async () => {
+    const { memory, spool, read } = await world()
+    let sent = 0
+    const storage = passThrough(memory, {
+      async *get(key, options) {
+        for await (const chunk of memory.get(key, options)) yield chunk
+        for (; sent < 1e9; sent += 100_000) yield Buffer.alloc(100_000)
+      },
+    })
+    await expect(collectAll(read(storage))).rejects.toMatchObject({
+      code: 'unreadable',
+      message: expect.stringMatching(
+        /^Cannot read "vol1": there is more of it than the \d+ bytes that the storage lists$/,
+      ),
+    })
+    expect(sent).toBe(0)
+    expect(readdirSync(spool.folder)).toEqual([])
+  })
+
   it('asks for the opener of each volume by its name, and passes on what that throws', async () => {
     const { memory, read } = await world()
     const asked: string[] = []

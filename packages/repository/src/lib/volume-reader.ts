@@ -53,7 +53,7 @@ export async function* readVolumes(
       const file = await (ahead ?? fetch(index)!)
       ahead = parts.ahead ? fetch(index + 1) : undefined
       try {
-        const source = await file.source()
+        const source = file.source()
         const object = set.volumes.get(numbers[index]!)!
         const opener = { envelope: await parts.openerOf(object), signal: parts.signal }
         yield { number: numbers[index]!, key: object.key, open: () => openObject('volume', object, source, opener) }
@@ -103,7 +103,12 @@ function sha1Of(volume: ManifestVolume | undefined, object: StoredObject): strin
   return hash.hex.toLowerCase()
 }
 
-/** The stored object as it is, in the spool. */
+/**
+ * The stored object as it is, in the spool.
+ *
+ * @throws RepositoryError `unreadable` when there is more of it than the storage lists: what never ends would fill the
+ * disk.
+ */
 export async function fetchObject(
   object: StoredObject,
   parts: Pick<VolumeReaderParts, 'storage' | 'spool' | 'signal' | 'onEvent'>,
@@ -111,7 +116,14 @@ export async function fetchObject(
   parts.onEvent({ type: 'get', key: object.key, bytes: object.size })
   const file = parts.spool.create()
   try {
-    await file.writeAll(parts.storage.get(object.key, { signal: parts.signal }))
+    for await (const chunk of parts.storage.get(object.key, { signal: parts.signal })) {
+      if (file.bytes + chunk.length > object.size) {
+        const why = `there is more of it than the ${object.size} bytes that the storage lists`
+        throw new RepositoryError('unreadable', `Cannot read "${object.key}": ${why}`)
+      }
+      file.write(chunk)
+    }
+    file.finish()
     return file
   } catch (error) {
     file.remove()

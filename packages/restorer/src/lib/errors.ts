@@ -3,8 +3,6 @@ export type RestoreErrorCode =
   | 'path-not-found'
   /** What the volumes hold contradicts itself. */
   | 'damaged'
-  /** There is no room for a large file that several sets changed while its states are put together. */
-  | 'scratch'
 
 /** What a restore cannot do. `code` is for programs, the message for people. */
 export class RestoreError extends Error {

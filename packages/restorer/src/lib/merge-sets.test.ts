@@ -51,7 +51,9 @@ function readerOf(volumes: readonly Buffer[], path = '' as RawPath, pieceBytes =
   )
 }
 
-const scratchFolder = Buffer.from('/nonexistent')
+const scratch = () => {
+  throw new Error('nothing here is large')
+}
 
 /** What the merged sets say, and what they could not. */
 async function merged(readers: readonly SetReader[]): Promise<{ state: State; problems: string[] }> {
@@ -62,7 +64,7 @@ async function merged(readers: readonly SetReader[]): Promise<{ state: State; pr
     problems.push(`${path}: ${message}`)
     open = undefined
   }
-  for await (const parts of mergeSets(readers, { scratchFolder, onProblem })) {
+  for await (const parts of mergeSets(readers, { scratch, onProblem })) {
     for (const part of parts) {
       if (part.type === 'entry') {
         expect(open).toBeUndefined()
@@ -280,7 +282,7 @@ describe('mergeSets()', () => {
         ),
     )
     const reading = (async () => {
-      for await (const parts of mergeSets(readers, { scratchFolder, onProblem: () => undefined })) {
+      for await (const parts of mergeSets(readers, { scratch, onProblem: () => undefined })) {
         if (parts[0]?.type === 'data') controller.abort(reason)
       }
     })()

@@ -1,12 +1,13 @@
 import { comparePaths, type ByteStream, type RawPath } from '@coalmine/bytes'
+import type { ScratchFile } from '@coalmine/filetree'
 import { patch, RdiffError } from '@coalmine/rdiff'
 import type { DiffTarEntry, DiffTarPart } from '@coalmine/volume-format'
 import { Scratch } from './scratch.ts'
 import type { SetReader } from './set-reader.ts'
 
 export interface MergeOptions {
-  /** Folder for what does not fit in memory. */
-  readonly scratchFolder: Buffer
+  /** Opens a file for what does not fit in memory of the states of the file at `path`. */
+  readonly scratch: (path: RawPath) => ScratchFile
   /** The state of a path cannot be told from the sets. Its entry may have been yielded, with a part of its data. */
   readonly onProblem: (path: RawPath, message: string) => void
   readonly signal?: AbortSignal
@@ -81,14 +82,17 @@ async function* writeState(states: readonly SetReader[], options: MergeOptions):
 }
 
 /** The content after the last change. Of the states in between, one is held at a time. */
-async function* patched(states: readonly SetReader[], { scratchFolder, signal }: MergeOptions): ByteStream {
+async function* patched(states: readonly SetReader[], options: MergeOptions): ByteStream {
+  const { signal } = options
   const [first, ...changes] = states
+  const { path } = first!.entry!
+  const openFile = () => options.scratch(path)
   const last = changes.pop()!
-  let scratch = new Scratch(scratchFolder)
+  let scratch = new Scratch(openFile)
   try {
     let basis = await scratch.fill(first!.data())
     for (const change of changes) {
-      const next = new Scratch(scratchFolder)
+      const next = new Scratch(openFile)
       try {
         basis = await next.fill(patch(basis, change.data(), { signal }))
       } catch (error) {

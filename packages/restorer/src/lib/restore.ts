@@ -1,7 +1,7 @@
 import { comparePaths, concat, displayPath, isBelow, type RawPath } from '@coalmine/bytes'
 import type { FileSink, TreeWriter, WriteEntry } from '@coalmine/filetree'
 import type { Repository } from '@coalmine/repository'
-import type { BackupSet, DiffTarEntry, DiffTarPart, EntryMeta, Manifest } from '@coalmine/volume-format'
+import type { BackupSet, DiffTarEntry, DiffTarPart, Manifest } from '@coalmine/volume-format'
 import { RestoreError } from './errors.ts'
 import { mergeSets, nothingToBuildOn } from './merge-sets.ts'
 import { readParts, SetReader } from './set-reader.ts'
@@ -15,8 +15,6 @@ export interface RestoreOptions {
   /** What to restore, relative to the root of the backup; everything by default. It becomes the target itself. */
   readonly path?: RawPath
   readonly writer: TreeWriter
-  /** A folder of the file system that is restored to, for large files that several sets changed. */
-  readonly scratchFolder: string | Buffer
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RestoreEvent) => void
 }
@@ -57,16 +55,18 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
     plans.push({ set, manifest, numbers: volumesFor(manifest, path) })
   }
   const total = plans.reduce((sum, { numbers }) => sum + numbers.length, 0)
+  // Sets of a chain are read side by side: one volume each in the spool is enough.
+  const ahead = plans.length === 1
+  repository.requireSpoolSpace(plans.reduce((sum, { set, numbers }) => sum + mostAtATime(set, numbers, ahead), 0))
   let done = 0
   const streams = plans.map(({ set, manifest, numbers }) => {
     const onVolume = (number: number) => onEvent({ type: 'volume', number, done: ++done, total })
-    // Sets of a chain are read side by side: one volume each in the spool is enough.
-    const volumes = repository.volumes(set, manifest, numbers, { ahead: plans.length === 1 })
+    const volumes = repository.volumes(set, manifest, numbers, { ahead })
     return readParts(volumes, onVolume, signal)
   })
   const run = new Restore(path, writer, onEvent)
   try {
-    for await (const parts of streams.length === 1 ? streams[0]! : merged(streams, path, run, options)) {
+    for await (const parts of streams.length === 1 ? streams[0]! : merged(streams, run, options)) {
       run.apply(parts)
       if (run.isPast) break
     }
@@ -86,18 +86,28 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete }
 }
 
+/** Bytes of a set that lie in the spool at a time: a volume, or with the next one. */
+function mostAtATime({ volumes }: BackupSet, numbers: readonly number[], ahead: boolean): number {
+  const sizes = numbers.map((number) => volumes.get(number)?.size ?? 0)
+  return sizes.reduce((most, size, at) => Math.max(most, size + (ahead ? (sizes[at + 1] ?? 0) : 0)), 0)
+}
+
 function merged(
   streams: readonly ReturnType<typeof readParts>[],
-  path: RawPath,
   run: Restore,
-  { scratchFolder, signal }: RestoreOptions,
+  { path = '' as RawPath, writer, signal }: RestoreOptions,
 ): AsyncIterable<DiffTarPart[]> {
   const readers = streams.map((stream) => new SetReader(stream, path))
   return mergeSets(readers, {
-    scratchFolder: typeof scratchFolder === 'string' ? Buffer.from(scratchFolder) : scratchFolder,
+    scratch: (at) => writer.scratch(below(at, path)),
     onProblem: (at, message) => run.leaveOut(at, message),
     signal,
   })
+}
+
+/** A path at or below another one, as seen from there. */
+function below(path: RawPath, above: RawPath): RawPath {
+  return (above === '' ? path : path.slice(above.length + 1)) as RawPath
 }
 
 /** Applies the parts of a set's volumes, in order, to the writer. */
@@ -157,7 +167,7 @@ class Restore {
       return this.leaveOut(entry.path, `its first ${entry.firstBlock! - 1} blocks are missing`)
     }
     this.entries += 1
-    const meta = this.#relative(entry.meta)
+    const meta: WriteEntry = { ...entry.meta, path: below(entry.path, this.#path) }
     this.#onEvent({ type: 'entry', path: entry.path, kind: meta.kind })
     if (meta.kind === 'file') this.#file = { entry: meta, sink: undefined, pieces: [], held: 0 }
     else if (meta.kind === 'directory') this.#writer.directory(meta)
@@ -190,10 +200,5 @@ class Restore {
     if (file.sink === undefined) this.#writer.file(file.entry, concat(file.pieces))
     else file.sink.commit()
     this.#onEvent({ type: 'progress', bytes: this.bytes })
-  }
-
-  #relative(meta: EntryMeta): WriteEntry {
-    const path = this.#path === '' ? meta.path : meta.path.slice(this.#path.length + 1)
-    return { ...meta, path: path as RawPath }
   }
 }

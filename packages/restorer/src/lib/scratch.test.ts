@@ -1,11 +1,18 @@
-import { mkdirSync, readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { collect, equalBytes } from '@coalmine/bytes'
+import { collect, equalBytes, type RawPath } from '@coalmine/bytes'
+import { createTreeWriter, nodeEffects, type ScratchFile } from '@coalmine/filetree'
 import { createRandom, tempDir } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './scratch.ts'
 
 const limit = 100_000
+
+/** As the writer of a restore into the folder gives them. */
+function scratchIn(folder: string): () => ScratchFile {
+  const writer = createTreeWriter(folder, { ownership: 'none', onProblem: () => undefined })
+  return () => writer.scratch('a' as RawPath)
+}
 
 async function* pieces(content: Buffer, size: number): AsyncIterable<Buffer> {
   for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size)
@@ -29,7 +36,7 @@ describe('Scratch', () => {
     it(`gives back ${length} bytes, as often and in what ranges it is asked for`, async () => {
       const folder = await tempDir('scratch')
       const content = createRandom(length).bytes(length)
-      const scratch = new Scratch(Buffer.from(folder), limit)
+      const scratch = new Scratch(scratchIn(folder), limit)
       const source = await scratch.fill(pieces(content, 7777))
       expect(source.size).toBe(length)
       expect(equalBytes(await collect(source.open()), content)).toBe(true)
@@ -44,45 +51,60 @@ describe('Scratch', () => {
       }
       // In memory up to the limit; beyond it in a file that nobody finds, and that is gone when the process is.
       expect(readdirSync(folder)).toEqual([])
+      if (process.platform === 'linux') {
+        // The folder itself, by the writer, and the file.
+        expect(openIn(folder)).toHaveLength(length > limit ? 2 : 0)
+      }
+      scratch.close()
+      scratch.close()
       if (process.platform === 'linux') expect(openIn(folder)).toHaveLength(length > limit ? 1 : 0)
-      scratch.close()
-      scratch.close()
-      if (process.platform === 'linux') expect(openIn(folder)).toEqual([])
     })
   }
 
-  it('takes any bytes as the name of its folder', async () => {
-    const folder = Buffer.concat([Buffer.from(await tempDir('scratch')), Buffer.from([47, 0xff, 10, 0xe9])])
-    mkdirSync(folder)
-    const scratch = new Scratch(folder, 10)
-    const source = await scratch.fill(pieces(Buffer.alloc(100, 'x'), 9))
-    expect(await collect(source.open())).toHaveLength(100)
-    scratch.close()
-  })
-
   it('says where there was no room, and lets go of everything', async () => {
-    const folder = join(await tempDir('scratch'), 'nowhere')
-    const scratch = new Scratch(Buffer.from(folder), 10)
+    const nowhere = join(await tempDir('scratch'), 'nowhere')
+    const scratch = new Scratch(scratchIn(join(nowhere, 'target')), 10)
     await expect(scratch.fill(pieces(Buffer.alloc(100), 9))).rejects.toMatchObject({
-      name: 'RestoreError',
-      code: 'scratch',
-      message: expect.stringContaining(`"${folder}": ENOENT`),
+      name: 'FileTreeError',
+      code: 'ENOENT',
     })
     scratch.close()
     // What fits in memory needs no folder.
-    const small = new Scratch(Buffer.from(folder), 100)
+    const small = new Scratch(scratchIn(nowhere), 100)
     expect((await small.fill(pieces(Buffer.alloc(100), 9))).size).toBe(100)
+
+    const folder = await tempDir('scratch')
+    const writer = createTreeWriter(folder, {
+      ownership: 'none',
+      onProblem: () => undefined,
+      effects: {
+        ...nodeEffects,
+        write() {
+          throw Object.assign(new Error('ENOSPC: …'), { code: 'ENOSPC' })
+        },
+      },
+    })
+    const full = new Scratch(() => writer.scratch('a' as RawPath), 10)
+    await expect(full.fill(pieces(Buffer.alloc(100), 9))).rejects.toMatchObject({
+      name: 'FileTreeError',
+      code: 'ENOSPC',
+      message: expect.stringContaining(`Cannot keep a large file for patching in "${folder}": `),
+    })
+    full.close()
+    writer.close()
+    if (process.platform === 'linux') expect(openIn(folder)).toEqual([])
   })
 
   it('lets go of the file when its content fails', async () => {
     const folder = await tempDir('scratch')
-    const scratch = new Scratch(Buffer.from(folder), 10)
+    const scratch = new Scratch(scratchIn(folder), 10)
     const failing = async function* () {
       yield Buffer.alloc(100)
       throw new Error('the volume is damaged')
     }
     await expect(scratch.fill(failing())).rejects.toThrow('the volume is damaged')
+    expect(statSync(folder).isDirectory()).toBe(true)
     scratch.close()
-    if (process.platform === 'linux') expect(openIn(folder)).toEqual([])
+    if (process.platform === 'linux') expect(openIn(folder)).toHaveLength(1)
   })
 })

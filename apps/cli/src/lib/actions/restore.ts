@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { displayPath, parentPath, type RawPath, rawToBytes } from '@coalmine/bytes'
+import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
 import { createTreeWriter, type TreeWriter, type WriteProblem } from '@coalmine/filetree'
 import { restore as restoreSets, type RestoreEvent, volumesFor } from '@coalmine/restorer'
 import { type Collection, firstSeconds, formatPretty, setsForTime, type SetsForTime } from '@coalmine/volume-format'
@@ -63,13 +63,11 @@ async function write(
   try {
     const onEvent = (event: RestoreEvent) => tell(event, log, progress)
     const { repository } = session
-    const scratchFolder = rawToBytes(path === '' ? target : folderOf(target))
     const summary = await restoreSets({
       repository,
       sets: chosen.sets,
       path,
       writer,
-      scratchFolder,
       signal,
       onEvent,
     })
@@ -80,11 +78,6 @@ async function write(
   } finally {
     writer.close()
   }
-}
-
-/** The folder that holds the target, which may become a file. */
-function folderOf(target: RawPath): RawPath {
-  return (parentPath(target.replace(/\/+$/, '') as RawPath) || (target.startsWith('/') ? '/' : '.')) as RawPath
 }
 
 /** @throws CommandError when nothing had been backed up by then. */
