@@ -13,7 +13,7 @@ export interface World {
   /** Where a restore may go. */
   readonly target: string
   readonly archiveRoot: string
-  run(args: readonly string[], options?: WorldRun): Promise<Outcome>
+  readonly run: (args: readonly string[], options?: WorldRun) => Promise<Outcome>
 }
 
 export interface WorldRun extends Omit<RunOptions, 'env'> {

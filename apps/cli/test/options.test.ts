@@ -416,6 +416,18 @@ describe('options of every run', () => {
     expect(failing.err).toContain('it ended with code 1')
   })
 
+  option('words', 'says how many words a generated passphrase has', async () => {
+    const place = await world()
+    for (const words of [4, 9, 32]) {
+      const { out, err } = await place.run(['passphrase', '--words', String(words)])
+      expect(out.trim().split(' ')).toHaveLength(words)
+      expect(err).toContain(`${words} words, each drawn from 7776: ${(words * Math.log2(7776)).toFixed(1)} bits`)
+    }
+    expect((await place.run(['passphrase', '--words', '3'])).code).toBe(23)
+    expect((await place.run(['passphrase', '--words', '33'])).code).toBe(23)
+    expect((await place.run(['full', place.folder, place.url, '--words', '5'])).code).toBe(23)
+  })
+
   option(['archive-dir', 'name'], 'say where the archive dir is', async () => {
     const usual = await backedUp()
     expect(readdirSync(usual.archiveRoot)).toHaveLength(1)

@@ -1,52 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { itWith, run } from '@coalmine/fixtures'
+import { itWith } from '@coalmine/fixtures'
 import { describe, expect } from 'vitest'
-import { program, world } from './coalmine.ts'
-
-// Runs a program on a terminal of its own, answers each question with the next line (or the signal it names), prints what
-// the terminal showed.
-const terminal = `
-import os, pty, sys, json, select
-answers = json.loads(sys.argv[1])
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-shown = b""
-while True:
-    if not select.select([fd], [], [], 20)[0]:
-        break
-    try:
-        data = os.read(fd, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    shown += data
-    if (shown.rstrip(b"\\r\\n").endswith(b": ")) and b"assphrase" in shown.split(b"\\n")[-1] and answers:
-        answer = answers.pop(0)
-        if answer.startswith("kill "):
-            os.kill(pid, int(answer[5:]))
-        else:
-            os.write(fd, answer.encode())
-        shown += b"|"
-sys.stdout.buffer.write(shown)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`
-
-async function onTerminal(folder: string, args: readonly string[], answers: readonly string[]) {
-  const env = {
-    PATH: process.env['PATH']!,
-    HOME: folder,
-    XDG_CACHE_HOME: join(folder, 'cache'),
-    TMPDIR: folder,
-    LC_ALL: 'C',
-    TERM: 'xterm',
-  }
-  const argv = ['python3', '-c', terminal, JSON.stringify(answers), process.execPath, program, ...args]
-  const { code, stdout } = await run(argv, { env, cwd: folder, timeoutMs: 60_000 })
-  return { code, shown: stdout.toString() }
-}
+import { world } from './coalmine.ts'
+import { onTerminal } from './terminal.ts'
 
 describe('the passphrase on a terminal', () => {
   itWith(['python3'], 'is asked twice for a first backup, once later, and never shown', async () => {

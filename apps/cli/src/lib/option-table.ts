@@ -11,6 +11,7 @@ export type ActionName =
   | 'remove-older-than'
   | 'remove-all-but-n-full'
   | 'remove-all-inc-of-but-n-full'
+  | 'passphrase'
 
 export interface OptionRow {
   /** Long name without dashes. */
@@ -134,6 +135,13 @@ export const optionTable: readonly OptionRow[] = [
     help: 'say what would be done and change nothing',
     actions: ['full', 'backup', 'restore', ...removing],
   },
+  {
+    name: 'words',
+    type: 'integer',
+    argument: 'N',
+    help: 'words of a generated passphrase, 4 to 32; 6 by default',
+    actions: ['passphrase'],
+  },
   { name: 'archive-dir', type: 'path', argument: 'DIR', help: 'parent of the local archive dirs; ~/.cache/duplicity' },
   { name: 'name', type: 'text', argument: 'NAME', help: 'name of the local archive dir; MD5 of the URL by default' },
   { name: 'file-prefix', type: 'text', argument: 'P', help: 'put P before the names of all objects' },
@@ -186,8 +194,11 @@ export const optionTable: readonly OptionRow[] = [
 export interface ActionRow {
   readonly name: ActionName
   readonly aliases: readonly string[]
+  /** Names of the arguments; in brackets what may be left out, in small letters what is to be said as it is. */
   readonly arguments: string
   readonly help: string
+  /** The real program has no such action: its name may not be abbreviated. */
+  readonly own?: boolean
 }
 
 export const actionTable: readonly ActionRow[] = [
@@ -219,5 +230,12 @@ export const actionTable: readonly ActionRow[] = [
     aliases: ['cl'],
     arguments: 'URL',
     help: 'list what no restore would read; with --force delete it',
+  },
+  {
+    name: 'passphrase',
+    aliases: [],
+    arguments: '[generate|judge]',
+    help: 'make a passphrase of words, or judge one (from the sources below, or standard input)',
+    own: true,
   },
 ]

@@ -115,7 +115,7 @@ function takeAction(operands: RawPath[]): Pick<ParsedArguments, 'action' | 'oper
 function abbreviated(word: RawPath): string[] {
   if (!/^[a-z-]{3,}$/.test(word)) return []
   const names = [
-    ...actionTable.map((row) => row.name),
+    ...actionTable.filter((row) => row.own !== true).map((row) => row.name),
     ...Object.keys(refusedActions).filter((name) => name.length > 4),
   ]
   return names.filter((name) => name !== 'backup' && name.startsWith(word))

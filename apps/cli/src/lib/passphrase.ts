@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { addAbortSignal } from 'node:stream'
 import { CommandError, exitCode, UsageError } from './exit-codes.ts'
 import { promptHidden } from './prompt.ts'
 import { rawEnvironment } from './raw-arguments.ts'
@@ -9,7 +10,15 @@ export interface PassphraseOptions {
   readonly command?: string
   /** A first backup: what a prompt is given has to be typed twice. */
   readonly confirm?: boolean
+  /** Without a terminal the first line of standard input is taken. */
+  readonly fromInput?: boolean
   readonly signal: AbortSignal
+}
+
+/** A passphrase that is not empty, and where it came from, in words that show nothing of it. */
+export interface FoundPassphrase {
+  readonly bytes: Buffer
+  readonly from: string
 }
 
 /**
@@ -19,8 +28,13 @@ export interface PassphraseOptions {
  * @throws CommandError when there is none and nobody to ask, or where it should come from fails.
  */
 export async function readPassphrase(options: PassphraseOptions): Promise<Buffer> {
-  const passphrase = await findPassphrase(options)
-  if (passphrase.length > 0) return passphrase
+  return (await findPassphrase(options)).bytes
+}
+
+/** As {@link readPassphrase}, and says where it was. */
+export async function findPassphrase(options: PassphraseOptions): Promise<FoundPassphrase> {
+  const found = await search(options)
+  if (found.bytes.length > 0) return found
   throw new CommandError(exitCode.user, 'Cannot use the passphrase: it is empty')
 }
 
@@ -32,17 +46,28 @@ export function rememberEnvironment(): void {
   delete process.env['PASSPHRASE']
 }
 
-async function findPassphrase({ file, command, confirm = false, signal }: PassphraseOptions): Promise<Buffer> {
+async function search({
+  file,
+  command,
+  confirm = false,
+  fromInput = false,
+  signal,
+}: PassphraseOptions): Promise<FoundPassphrase> {
   if (file !== undefined && command !== undefined) {
     throw new UsageError('Cannot take both "--passphrase-file" and "--passphrase-command": say one')
   }
-  if (file !== undefined) return fromFile(file)
-  if (command !== undefined) return fromCommand(command)
-  if (fromEnvironment !== undefined) return fromEnvironment
+  if (file !== undefined) return { bytes: fromFile(file), from: 'the file of --passphrase-file' }
+  if (command !== undefined) return { bytes: fromCommand(command), from: 'the command of --passphrase-command' }
+  if (fromEnvironment !== undefined) return { bytes: fromEnvironment, from: 'PASSPHRASE' }
   const { COALMINE_PASSPHRASE_FILE: fileVariable, COALMINE_PASSPHRASE_COMMAND: commandVariable } = process.env
-  if (fileVariable !== undefined) return fromFile(fileVariable)
-  if (commandVariable !== undefined) return fromCommand(commandVariable)
+  if (fileVariable !== undefined) {
+    return { bytes: fromFile(fileVariable), from: 'the file of COALMINE_PASSPHRASE_FILE' }
+  }
+  if (commandVariable !== undefined) {
+    return { bytes: fromCommand(commandVariable), from: 'the command of COALMINE_PASSPHRASE_COMMAND' }
+  }
   if (!process.stdin.isTTY) {
+    if (fromInput) return { bytes: await readInputLine(signal), from: 'standard input' }
     throw new CommandError(
       exitCode.exception,
       'Cannot ask for the passphrase: there is no terminal; give it by PASSPHRASE, --passphrase-file or ' +
@@ -50,7 +75,7 @@ async function findPassphrase({ file, command, confirm = false, signal }: Passph
       { name: 'EOFError' },
     )
   }
-  return fromTerminal(confirm, signal)
+  return { bytes: await fromTerminal(confirm, signal), from: 'the terminal' }
 }
 
 function fromFile(file: string | Buffer): Buffer {
@@ -79,6 +104,31 @@ function fromCommand(command: string): Buffer {
     throw new CommandError(exitCode.user, `Cannot take the passphrase from the command "${program}": ${end}`)
   }
   return firstLine(stdout)
+}
+
+/** No passphrase is longer; what is, was meant for another program. */
+const mostInputBytes = 65_536
+
+/**
+ * The first line of standard input, which is not read further than needed.
+ *
+ * @throws CommandError when there is too much of it.
+ */
+async function readInputLine(signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of addAbortSignal(signal, process.stdin) as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (chunk.includes(10)) break
+    if (bytes > mostInputBytes) {
+      throw new CommandError(
+        exitCode.user,
+        `Cannot read the passphrase from standard input: its first line is longer than ${mostInputBytes} bytes`,
+      )
+    }
+  }
+  return firstLine(Buffer.concat(chunks))
 }
 
 function firstLine(content: Buffer): Buffer {

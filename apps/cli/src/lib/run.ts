@@ -77,7 +77,9 @@ function decide(parsed: ParsedArguments): { action: ActionName; implied: boolean
   const { action, operands } = parsed
   if (action !== undefined) {
     const wanted = actionTable.find((row) => row.name === action)!.arguments
-    if (operands.length === wanted.split(' ').length) {
+    const names = wanted.split(' ')
+    const least = names.filter((name) => !name.startsWith('[')).length
+    if (operands.length >= least && operands.length <= names.length) {
       checkUrls(action, operands)
       return { action, implied: false }
     }
@@ -95,7 +97,8 @@ function decide(parsed: ParsedArguments): { action: ActionName; implied: boolean
 function checkUrls(action: ActionName, operands: readonly RawPath[]): void {
   const row = actionTable.find((one) => one.name === action)!
   for (const [index, name] of row.arguments.split(' ').entries()) {
-    const operand = operands[index]!
+    const operand = operands[index]
+    if (operand === undefined) return
     if (name === 'URL' && !isUrl(operand) && !operand.startsWith('file:/')) {
       throw new UsageError(`Cannot run "${action}": "${displayPath(operand)}" is no URL as file:///folder`)
     }
@@ -116,6 +119,8 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/restore.ts')).restore(operands, context)
     case 'list-current-files':
       return (await import('./actions/list.ts')).list(operands, context)
+    case 'passphrase':
+      return (await import('./actions/passphrase.ts')).passphrase(operands, context)
     case 'collection-status':
       return (await import('./actions/status.ts')).status(operands, context)
     case 'cleanup':

@@ -8,9 +8,10 @@ import { type Collection, type Envelope, formatPretty, gzipEnvelope, plainEnvelo
 import { collectionWarnings } from './collection-text.ts'
 import { CommandError, exitCode } from './exit-codes.ts'
 import { code, type Log, quotePath } from './log.ts'
-import { readPassphrase } from './passphrase.ts'
+import { type PassphraseOptions, readPassphrase } from './passphrase.ts'
 import { expandHome, type Settings } from './settings.ts'
 import { openStorageUrl } from './open-storage.ts'
+import { warnIfWeak } from './weak-warning.ts'
 
 /** What every action works with. */
 export interface Context {
@@ -26,9 +27,16 @@ export class Session {
   readonly storage: Storage
   /** Bytes of the source read so far, for the records that tell how far a backup is. */
   readonly #progress: { sourceBytes: number }
+  readonly #passphrase: LazyEnvelope
 
-  private constructor(repository: Repository, storage: Storage, archiveDir: string, progress: { sourceBytes: number }) {
+  private constructor(
+    repository: Repository,
+    storage: Storage,
+    archiveDir: string,
+    { progress, passphrase }: { progress: { sourceBytes: number }; passphrase: LazyEnvelope },
+  ) {
     this.#progress = progress
+    this.#passphrase = passphrase
     this.repository = repository
     this.storage = storage
     this.archiveDir = archiveDir
@@ -61,7 +69,7 @@ export class Session {
         signal,
         onEvent: (event) => tell(event, log, progress.sourceBytes),
       })
-      return new Session(repository, storage, archiveDir, progress)
+      return new Session(repository, storage, archiveDir, { progress, passphrase })
     } catch (error) {
       await storage.close()
       throw error
@@ -90,6 +98,7 @@ export class Session {
   async close(): Promise<void> {
     this.repository.close()
     await this.storage.close()
+    await this.#passphrase.judged
   }
 }
 
@@ -102,28 +111,32 @@ function archiveDirOf(url: RawPath, settings: Settings): string {
 // Reading always goes by what names say; nothing is ever sealed with this one.
 const readingOnly: Envelope = plainEnvelope()
 
+/** Where the options say that the passphrase is. */
+export function passphraseSources({ settings, signal }: Pick<Context, 'settings' | 'signal'>): PassphraseOptions {
+  return { file: settings.path('passphrase-file'), command: settings.text('passphrase-command'), signal }
+}
+
 /** Finds out the passphrase when the first encrypted object is opened, and never if there is none. */
 class LazyEnvelope {
   readonly #context: Context
   #envelope: Promise<Envelope> | undefined
+  /** Fulfilled when a warning about the passphrase is said, if there is one. */
+  judged: Promise<void> | undefined
 
   constructor(context: Context) {
     this.#context = context
   }
 
-  get(confirm = false): Promise<Envelope> {
-    this.#envelope ??= this.#make(confirm)
+  /** @param first - Nothing is stored yet: a prompt asks twice, and a weak passphrase is worth a warning. */
+  get(first = false): Promise<Envelope> {
+    this.#envelope ??= this.#make(first)
     return this.#envelope
   }
 
-  async #make(confirm: boolean): Promise<Envelope> {
-    const { settings, signal } = this.#context
-    const passphrase = await readPassphrase({
-      file: settings.path('passphrase-file'),
-      command: settings.text('passphrase-command'),
-      confirm,
-      signal,
-    })
+  async #make(first: boolean): Promise<Envelope> {
+    const { settings, log, signal } = this.#context
+    const passphrase = await readPassphrase({ ...passphraseSources(this.#context), confirm: first })
+    if (first && !settings.flag('dry-run')) this.judged = warnIfWeak(passphrase, log, { signal })
     const compression = settings.flag('no-compression')
       ? ({ algorithm: 'none' } as const)
       : ({ algorithm: 'zip', ...deflating(settings) } as const)
