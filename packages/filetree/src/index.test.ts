@@ -11,3 +11,7 @@ it('shows exactly this to its users', async () => {
     'walk',
   ])
 })
+
+it('shows exactly this to scripts of workers', async () => {
+  expect(Object.keys(await import('./worker.ts'))).toEqual(['serve'])
+})

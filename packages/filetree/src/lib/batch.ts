@@ -93,8 +93,9 @@ export class BatchPacker {
 
   /** @param content - What was read, at the start of {@link BatchPacker.room} or in memory of its own. */
   add(path: RawPath, row: EntryRow, linkTarget?: RawPath, content?: Uint8Array): void {
-    const numbers = this.#numbers
     const at = this.#paths.length * columns
+    if (at === this.#numbers.length) this.#grow()
+    const numbers = this.#numbers
     let nanos = Number(row.mtimeNs % billion)
     // The nearest double of the whole is off by some hundred nanoseconds at most: rounding finds the second.
     let seconds = Math.round((Number(row.mtimeNs) - nanos) / 1e9)
@@ -155,6 +156,13 @@ export class BatchPacker {
     this.#pathBytes = 0
     this.#problems = []
     return batch
+  }
+
+  /** More than the batch was meant for: folders that waited come all together with what they waited for. */
+  #grow(): void {
+    const numbers = new Float64Array(Math.max(columns, 2 * this.#numbers.length))
+    numbers.set(this.#numbers)
+    this.#numbers = numbers
   }
 
   #place(content: Uint8Array, at: number): void {

@@ -1,4 +1,5 @@
 import type { ByteStream, RawPath } from '@coalmine/bytes'
+import type { Select, Selection } from './select.ts'
 
 export type EntryKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'character-device' | 'block-device'
 
@@ -37,7 +38,7 @@ export interface TreeEntry {
 export interface TreeProblem {
   readonly path: RawPath
   readonly operation: 'lstat' | 'list' | 'open' | 'read' | 'readlink'
-  /** The system's code, or `changed`. */
+  /** The system's code (`ELOOP` for a followed link that leads to a folder above it), or `changed`. */
   readonly code: string
   /** One sentence for people, the path quoted and escaped. */
   readonly message: string
@@ -51,6 +52,16 @@ export interface TreeBatch {
 export interface WalkOptions {
   /** Regular files with fewer bytes come with their content; 0, so none. At most 16 MiB. */
   readonly contentUpTo?: number
+  /**
+   * Decides what comes and which folders are read; everything comes without it. A function is called in this thread,
+   * so the walk is done here too, in turns with other work. A {@link Selection} is made in the worker if it can.
+   */
+  readonly select?: Select | Selection
+  /**
+   * Paths relative to the root: only they and the folders above them are looked at, and nothing below a path unless
+   * that is named too. What is not there is passed over. `select` decides about them.
+   */
+  readonly only?: Iterable<string>
 }
 
 /** An opened file tree. */
@@ -59,7 +70,8 @@ export interface Tree {
    * All entries, depth first, each folder before what it holds, names in the order of their bytes; in batches. Nothing
    * is read before the first pull. Leaving the loop early stops the reading.
    *
-   * @throws FileTreeError `closed` or `worker`; the signal's reason.
+   * @throws FileTreeError `closed` or `worker`; `select` when the selection fails; `unsafe-name` for one of `only`; the
+   *   signal's reason.
    */
   walk(options?: WalkOptions): AsyncIterable<TreeBatch>
   /**

@@ -4,9 +4,9 @@ import { nodeEffects } from './effects.ts'
 import type { OpenableEntry } from './entry.ts'
 import { FileTreeError, sentence, toFileTreeError } from './errors.ts'
 import { FolderStack } from './folder-stack.ts'
-import type { TreeRoot } from './tree-root.ts'
+import { following, type TreeRoot } from './tree-root.ts'
 
-/** Never follows a symlink, never waits for the other end of a pipe. */
+/** Follows no symlink, never waits for the other end of a pipe. */
 export const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** What is read at a time of a large file. */
@@ -97,8 +97,8 @@ export class TreeOpener {
 
   constructor(root: TreeRoot) {
     this.#root = root
-    const { path, descriptor } = root
-    this.#stack = descriptor === undefined ? undefined : new FolderStack(nodeEffects, { path, descriptor })
+    const { path, descriptor, followLinks } = root
+    if (descriptor !== undefined) this.#stack = new FolderStack(nodeEffects, { path, descriptor }, { followLinks })
   }
 
   /**
@@ -109,7 +109,7 @@ export class TreeOpener {
     const { path } = entry
     let descriptor: number | undefined
     try {
-      descriptor = openSync(this.#find(path), fileFlags)
+      descriptor = openSync(this.#find(path), following(fileFlags, this.#root))
       const stats = fstatSync(descriptor)
       if (!stats.isFile()) throw changed(path, 'it is no regular file')
       if ((stats.mode & 0o7777) !== entry.mode) throw changed(path, 'it has other permissions than before')

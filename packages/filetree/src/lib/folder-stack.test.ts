@@ -32,7 +32,7 @@ beforeEach(async () => {
 afterEach(() => closeSync(descriptor))
 
 function stackOf(window?: number): FolderStack {
-  return new FolderStack(port, { path: folder, descriptor }, window)
+  return new FolderStack(port, { path: folder, descriptor }, { window })
 }
 
 const ways = [

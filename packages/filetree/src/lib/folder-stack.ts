@@ -32,10 +32,20 @@ export class FolderStack {
   readonly #prefix: string | undefined
   readonly #base: string
   readonly #window: number
+  readonly #flags: number
   readonly #frames: Frame[]
 
-  /** @param root - Its path with one char per byte, and its descriptor, which stays the caller's. */
-  constructor(port: FolderPort, root: { path: string; descriptor: number }, window = 128) {
+  /**
+   * @param root - Its path with one char per byte, and its descriptor, which stays the caller's.
+   * @param options.followLinks - Whether a link to a folder is entered as that folder.
+   */
+  constructor(
+    port: FolderPort,
+    root: { path: string; descriptor: number },
+    options: { window?: number; followLinks?: boolean } = {},
+  ) {
+    const { window = 128, followLinks = false } = options
+    this.#flags = followLinks ? folderFlags & ~constants.O_NOFOLLOW : folderFlags
     this.#port = port
     this.#prefix = port.descriptors()
     this.#base = root.path.endsWith('/') ? root.path : `${root.path}/`
@@ -75,9 +85,9 @@ export class FolderStack {
     return this.#prefix === undefined ? undefined : `${this.#prefix}${descriptor}`
   }
 
-  /** Goes down. @throws the system's error when there is no real folder of that name. */
+  /** Goes down. @throws the system's error when there is no (real) folder of that name. */
   enter(name: string): void {
-    const descriptor = this.#port.open(this.at(name), folderFlags)
+    const descriptor = this.#port.open(this.at(name), this.#flags)
     this.#frames.push({ path: joinPath(this.path, name as RawPath), name, descriptor, identity: undefined })
     const far = this.depth - this.#window
     if (far > 0) this.#giveUp(this.#frames[far]!)
@@ -125,7 +135,7 @@ export class FolderStack {
         const parent = this.#frames[i - 1]!
         const place =
           this.#prefix === undefined ? this.#base + frame.path : `${this.#prefix}${parent.descriptor!}/${frame.name}`
-        frame.descriptor = this.#port.open(address(place), folderFlags)
+        frame.descriptor = this.#port.open(address(place), this.#flags)
         this.#compare(frame)
       }
       // Only a stepping stone, unless it lies within the window.

@@ -1,11 +1,10 @@
 import type { ByteStream } from '@coalmine/bytes'
 import { setImmediate } from 'node:timers/promises'
-import { unpackBatch } from './batch.ts'
 import type { OpenableEntry, Tree, TreeBatch, WalkOptions } from './entry.ts'
 import { FileTreeError } from './errors.ts'
 import { TreeOpener } from './file-reader.ts'
 import { closeRoot, openRoot, type TreeRoot } from './tree-root.ts'
-import { TreeWalker } from './walker.ts'
+import { walkHere } from './walk-here.ts'
 
 /** A tree that is read in place, with nothing ahead. Between two batches or pieces other work gets its turn. */
 export class InlineTree implements Tree {
@@ -17,27 +16,16 @@ export class InlineTree implements Tree {
   #closed = false
 
   /** @throws FileTreeError when the tree cannot be opened. */
-  constructor(root: string, signal: AbortSignal | undefined) {
-    this.#root = openRoot(root)
+  constructor(root: string, options: { signal?: AbortSignal; followLinks: boolean }) {
+    const { signal, followLinks } = options
+    this.#root = openRoot(root, followLinks)
     this.#opener = new TreeOpener(this.#root)
     this.#signal = signal
     signal?.addEventListener('abort', this.#end)
   }
 
-  async *walk(options: WalkOptions = {}): AsyncGenerator<TreeBatch, void, undefined> {
-    this.#check()
-    const walker = new TreeWalker(this.#root, options)
-    this.#open.add(walker)
-    try {
-      for (let batch = walker.next(); batch !== undefined; batch = walker.next()) {
-        yield unpackBatch(batch)
-        await setImmediate()
-        this.#check()
-      }
-    } finally {
-      this.#open.delete(walker)
-      walker.close()
-    }
+  walk(options: WalkOptions = {}): AsyncGenerator<TreeBatch, void, undefined> {
+    return walkHere(this.#root, options, { open: this.#open, check: () => this.#check() })
   }
 
   async *open(entry: OpenableEntry): ByteStream {

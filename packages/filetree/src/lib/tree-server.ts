@@ -1,14 +1,23 @@
 import { type PackedBatch, transferOf } from './batch.ts'
 import type { OpenableEntry } from './entry.ts'
-import { codeOf, messageOf } from './errors.ts'
+import { codeOf, FileTreeError, isOutside, messageOf } from './errors.ts'
 import { type FileReader, TreeOpener } from './file-reader.ts'
 import type { RawPath } from '@coalmine/bytes'
+import { onlyTree } from './only.ts'
+import { type CreateSelector, makeSelector, type Selector } from './select.ts'
 import type { TreeRoot } from './tree-root.ts'
 import { TreeWalker } from './walker.ts'
 
+/** The options of a walk in a form that crosses to another thread. */
+export interface WalkRequest {
+  contentUpTo: number
+  select?: { data: unknown }
+  only?: readonly string[]
+}
+
 /** What a tree asks of its worker. `id` names one walk or one reading. */
 export type TreeRequest =
-  | { type: 'walk'; id: number; contentUpTo: number; aheadBytes: number }
+  | ({ type: 'walk'; id: number; aheadBytes: number } & WalkRequest)
   | { type: 'open'; id: number; entry: OpenableEntry }
   /** So many of the bytes that were sent have been taken. */
   | { type: 'taken'; id: number; bytes: number }
@@ -16,9 +25,9 @@ export type TreeRequest =
 
 /** What the worker sends. Nothing follows a `last` or a `failed`. */
 export type TreeReply =
-  | { type: 'ready' }
+  | { type: 'ready'; root: Pick<TreeRoot, 'descriptor' | 'guarded'>; selects: boolean }
   | { type: 'refused'; code: string; message: string }
-  | { type: 'batch'; id: number; batch: PackedBatch; last: boolean; bytes: number }
+  | { type: 'batch'; id: number; batch: PackedBatch; last: boolean; bytes: number; summary?: unknown }
   | { type: 'piece'; id: number; piece: Uint8Array; last: boolean; bytes: number }
   | { type: 'failed'; id: number; code: string; message: string; path: RawPath; operation: string }
 
@@ -41,12 +50,22 @@ interface Job {
 export class TreeServer {
   readonly #root: TreeRoot
   readonly #post: Post
+  readonly #create: CreateSelector | undefined
+  readonly #wake: () => void
   readonly #opener: TreeOpener
   readonly #jobs = new Map<number, Job>()
+  /** Walks whose selection is being loaded. */
+  readonly #loading = new Set<number>()
 
-  constructor(root: TreeRoot, post: Post) {
+  /**
+   * @param options.create - Makes selections; without it none may be asked for.
+   * @param options.wake - Told when there is something to do again, without a request.
+   */
+  constructor(root: TreeRoot, post: Post, options: { create?: CreateSelector; wake?: () => void } = {}) {
     this.#root = root
     this.#post = post
+    this.#create = options.create
+    this.#wake = options.wake ?? (() => undefined)
     this.#opener = new TreeOpener(root)
   }
 
@@ -54,7 +73,8 @@ export class TreeServer {
     const { id } = request
     switch (request.type) {
       case 'walk':
-        this.#jobs.set(id, this.#walk(id, request.contentUpTo, request.aheadBytes))
+        if (request.select === undefined) this.#walk(id, request)
+        else void this.#load(id, request, request.select.data)
         break
       case 'open':
         this.#open(id, request.entry)
@@ -65,6 +85,7 @@ export class TreeServer {
         break
       }
       case 'cancel':
+        this.#loading.delete(id)
         this.#end(id)
         break
     }
@@ -93,16 +114,47 @@ export class TreeServer {
     this.#jobs.delete(id)
   }
 
-  #walk(id: number, contentUpTo: number, limit: number): Job {
-    const walker = new TreeWalker(this.#root, { contentUpTo })
-    const step = () => {
-      const batch = walker.next()
-      if (batch === undefined) return undefined
-      const { bytes, last } = batch
-      this.#post({ type: 'batch', id, batch, last, bytes }, transferOf(batch))
-      return last ? undefined : bytes
+  async #load(id: number, request: WalkRequest & { aheadBytes: number }, data: unknown): Promise<void> {
+    this.#loading.add(id)
+    try {
+      const selector = await makeSelector(this.#create!, data)
+      // It may have been cancelled meanwhile.
+      if (!this.#loading.delete(id)) return
+      this.#walk(id, request, selector)
+      this.#wake()
+    } catch (error) {
+      if (this.#loading.delete(id)) this.#fail(id, '' as RawPath, 'select', error)
     }
-    return { id, limit, ahead: 0, step, close: () => walker.close() }
+  }
+
+  #walk(
+    id: number,
+    { contentUpTo, only, aheadBytes: limit }: WalkRequest & { aheadBytes: number },
+    by?: Selector,
+  ): void {
+    let walker: TreeWalker
+    try {
+      const select = by?.select.bind(by)
+      walker = new TreeWalker(this.#root, { contentUpTo, select, only: only && onlyTree(only) })
+    } catch (error) {
+      this.#fail(id, '' as RawPath, 'walk', error)
+      return
+    }
+    const step = () => {
+      try {
+        const batch = walker.next()
+        if (batch === undefined) return undefined
+        const { bytes, last } = batch
+        const summary = last ? by?.summary?.() : undefined
+        this.#post({ type: 'batch', id, batch, last, bytes, summary }, transferOf(batch))
+        return last ? undefined : bytes
+      } catch (error) {
+        if (!isOutside(error)) throw error
+        this.#fail(id, '' as RawPath, 'walk', error)
+        return undefined
+      }
+    }
+    this.#jobs.set(id, { id, limit, ahead: 0, step, close: () => walker.close() })
   }
 
   #open(id: number, entry: OpenableEntry): void {
@@ -128,6 +180,9 @@ export class TreeServer {
 
   #fail(id: number, path: RawPath, operation: string, error: unknown): void {
     const message = messageOf(error, operation, path)
-    this.#post({ type: 'failed', id, code: codeOf(error), message, path, operation }, [])
+    // An error of ours knows better where it happened.
+    const facts = error instanceof FileTreeError ? error : undefined
+    const where = { path: facts?.path ?? path, operation: facts?.operation ?? operation }
+    this.#post({ type: 'failed', id, code: codeOf(error), message, ...where }, [])
   }
 }

@@ -1,4 +1,4 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { serveTree } from './serve-tree.ts'
+import { serveTree, type ServedTree } from './serve-tree.ts'
 
-serveTree(parentPort as MessagePort, (workerData as { root: string }).root)
+serveTree(parentPort as MessagePort, workerData as ServedTree)

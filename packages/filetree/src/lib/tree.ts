@@ -5,10 +5,15 @@ import { InlineTree } from './inline-tree.ts'
 import { startWorkerTree } from './worker-tree.ts'
 
 export interface OpenTreeOptions {
-  /** Whether the file system is read in a worker thread, ahead of the consumer; true. Without: in place, same results. */
-  readonly worker?: boolean
+  /**
+   * Whether the file system is read in a worker thread, ahead of the consumer; true. Without: in place, same results. A
+   * URL is that of a script which calls `serve` of `@coalmine/filetree/worker`: its worker can make selections.
+   */
+  readonly worker?: boolean | URL
   /** Ends everything: what is under way rejects with its reason. */
   readonly signal?: AbortSignal
+  /** Whether symlinks are what they lead to, the root too; false. Links that lead to nothing are not there then. */
+  readonly followLinks?: boolean
   /** What a walk may have read before it is taken, in bytes, give or take one batch; 8 MiB. */
   readonly aheadBytes?: number
 }
@@ -20,20 +25,21 @@ const largestContent = 16 * 1_048_576
  * Opens a file tree for reading. Close it in the end.
  *
  * The root may be a file too: then the tree has one entry, with the empty path. So has a root that is a symlink: add
- * `/.` to have the folder that it leads to.
+ * `/.` to have the folder that it leads to, or ask for `followLinks`.
  *
  * @throws FileTreeError with the system's code when the root is not there or a folder that cannot be opened.
  * @throws RangeError when `aheadBytes` is not a positive integer.
  */
 export async function openTree(root: string | Buffer, options: OpenTreeOptions = {}): Promise<Tree> {
-  const { worker = true, signal, aheadBytes = 4 * 1_048_576 } = options
+  const { worker = true, signal, followLinks = false, aheadBytes = 4 * 1_048_576 } = options
   if (!(Number.isSafeInteger(aheadBytes) && aheadBytes > 0)) {
     throw new RangeError(`Cannot read ${aheadBytes} bytes ahead: it takes a positive integer`)
   }
   signal?.throwIfAborted()
   const path = latin1Of(root)
-  const tree = worker ? await startWorkerTree(path, { signal, aheadBytes }) : undefined
-  return checked(tree ?? new InlineTree(path, signal))
+  const url = worker instanceof URL ? worker : undefined
+  const tree = worker === false ? undefined : await startWorkerTree(path, { signal, aheadBytes, followLinks, url })
+  return checked(tree ?? new InlineTree(path, { signal, followLinks }))
 }
 
 function checked(tree: Tree): Tree {
@@ -43,7 +49,7 @@ function checked(tree: Tree): Tree {
       if (!(Number.isSafeInteger(contentUpTo) && contentUpTo >= 0 && contentUpTo <= largestContent)) {
         throw new RangeError(`Cannot walk with contents up to ${contentUpTo} bytes: it takes 0 to ${largestContent}`)
       }
-      return tree.walk({ contentUpTo })
+      return tree.walk({ ...options, contentUpTo })
     },
     open: (entry) => tree.open(entry),
     close: () => tree.close(),

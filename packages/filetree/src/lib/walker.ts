@@ -1,14 +1,18 @@
 import { joinPath, type RawPath } from '@coalmine/bytes'
-import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, type BigIntStats } from 'node:fs'
+import { closeSync, fstatSync, lstatSync, openSync, readlinkSync, statSync, type BigIntStats } from 'node:fs'
 import { type Address, addressBelow } from './address.ts'
 import { BatchPacker, type EntryRow, type PackedBatch } from './batch.ts'
 import { nodeEffects } from './effects.ts'
-import { kindNumber, splitDevice, type TreeProblem } from './entry.ts'
+import { type EntryKind, entryKinds, type TreeProblem } from './entry.ts'
 import { codeOf, FileTreeError, isOutside, messageOf, sentence } from './errors.ts'
 import { fileFlags, readSmall } from './file-reader.ts'
 import { FolderStack, type FolderPort } from './folder-stack.ts'
 import { guardedBelow, isKept } from './guarded.ts'
-import type { TreeRoot } from './tree-root.ts'
+import { listFolder, type Names } from './list-folder.ts'
+import type { OnlyTree } from './only.ts'
+import { identityOf, rowOf } from './row.ts'
+import { ask, leadsNowhere, type Select, type Verdict, WalkCandidate } from './select.ts'
+import { following, type TreeRoot } from './tree-root.ts'
 
 export interface WalkerOptions {
   readonly contentUpTo?: number
@@ -19,22 +23,38 @@ export interface WalkerOptions {
   readonly nowMs?: () => number
   /** Whether folders are asked for the kinds of what they hold, which saves calls when contents are wanted; true. */
   readonly kinds?: boolean
-  /** For tests: folders held open, and how names are found in them. */
+  /** Decides what comes; everything does without. */
+  readonly select?: Select
+  /** Found instead of what folders hold. */
+  readonly only?: OnlyTree
+  /** For tests: folders held open, how names are found in them, and how they are listed. */
   readonly window?: number
   readonly port?: FolderPort
+  readonly list?: typeof listFolder
 }
 
-interface Listing {
+interface Listing extends Names {
   readonly path: RawPath
   /** Where names of this folder can be looked up without its descriptor. */
   readonly guarded: string | undefined
   /** Whether the same can hold for folders in it. */
   readonly kept: boolean
-  /** Sorted. */
-  readonly names: readonly string[]
-  /** Those that the folder itself says are no regular files; nothing is known of any without it. */
-  readonly others: ReadonlySet<string> | undefined
+  readonly only: OnlyTree | undefined
+  /** Of a folder that comes only when something below it does, as long as nothing did. */
+  deferred: EntryRow | undefined
+  /** Which folder it is, where links are followed. */
+  readonly identity: string
   next: number
+}
+
+/** How a folder is entered. */
+interface Entering {
+  readonly path: RawPath
+  readonly row: EntryRow
+  readonly guarded: string | undefined
+  readonly only: OnlyTree | undefined
+  readonly deferred: boolean
+  readonly identity: string
 }
 
 const verbs = { lstat: 'look at', list: 'list', open: 'open', read: 'read', readlink: 'read the link' } as const
@@ -52,21 +72,32 @@ export class TreeWalker {
   readonly #packer: BatchPacker
   readonly #stack: FolderStack | undefined
   readonly #listings: Listing[] = []
+  readonly #select: Select | undefined
+  readonly #candidate = new WalkCandidate()
+  readonly #only: OnlyTree | undefined
+  readonly #listFolder: typeof listFolder
+  /** Where the first folder is among the listings that has not come yet. */
+  #deferredFrom = Number.POSITIVE_INFINITY
+  /** The folders that are being walked, where links are followed: so that a link back to one of them is seen. */
+  readonly #inside = new Set<string>()
   #started = false
   #ended = false
 
   constructor(root: TreeRoot, options: WalkerOptions = {}) {
     const { contentUpTo = 0, batchEntries = 1024, batchMs = 50, nowMs = () => performance.now() } = options
-    const { kinds = true, port = nodeEffects, window } = options
+    const { kinds = true, select, only, port = nodeEffects, window, list = listFolder } = options
     this.#root = root
     this.#contentUpTo = contentUpTo
     this.#kinds = kinds && contentUpTo > 0
+    this.#select = select
+    this.#only = only
+    this.#listFolder = list
     this.#batchMs = batchMs
     this.#nowMs = nowMs
     this.#packer = new BatchPacker(batchEntries)
-    const { path, descriptor } = root
+    const { path, descriptor, followLinks } = root
     if (descriptor === undefined) return
-    this.#stack = new FolderStack(port, { path, descriptor }, window)
+    this.#stack = new FolderStack(port, { path, descriptor }, { window, followLinks })
   }
 
   /** The next batch; `undefined` after the last one. */
@@ -79,7 +110,8 @@ export class TreeWalker {
         this.close()
         return packer.take(true)
       }
-      if (steps % 64 === 0 && this.#nowMs() > deadline && packer.count > 0) break
+      // Also with nothing in it: a selection may leave out a great deal, and whoever waits wants to be able to stop.
+      if (steps % 64 === 0 && this.#nowMs() > deadline) break
     }
     return packer.take(false)
   }
@@ -101,8 +133,7 @@ export class TreeWalker {
     if (listing === undefined) return false
     const name = listing.names[listing.next++]
     if (name === undefined) {
-      this.#listings.pop()
-      this.#stack!.leave()
+      this.#leave()
       return true
     }
     const path = joinPath(listing.path, name as RawPath)
@@ -116,8 +147,26 @@ export class TreeWalker {
       return true
     }
     const regular = listing.others !== undefined && !listing.others.has(name)
-    if (!(regular && this.#emitFile(path, where))) this.#emit(path, name, where, listing)
+    // Nothing is asked of the file itself, and it is not opened, before it is known to come.
+    if (regular && this.#verdict(path, 'file', where) !== 'include') return true
+    if (!(regular && this.#emitFile(path, where))) this.#emit(path, name, where, listing, regular)
     return true
+  }
+
+  #verdict(path: RawPath, kind: EntryKind, where: Address, stats?: BigIntStats): Verdict {
+    return this.#select === undefined ? 'include' : ask(this.#select, this.#candidate.about(path, kind, where, stats))
+  }
+
+  /** Packs an entry, after the folders above it that were waiting for one. */
+  #add(path: RawPath, row: EntryRow, linkTarget?: RawPath, content?: Uint8Array): void {
+    const listings = this.#listings
+    for (; this.#deferredFrom < listings.length; this.#deferredFrom++) {
+      const listing = listings[this.#deferredFrom]!
+      if (listing.deferred !== undefined) this.#packer.add(listing.path, listing.deferred)
+      listing.deferred = undefined
+    }
+    this.#deferredFrom = Number.POSITIVE_INFINITY
+    this.#packer.add(path, row, linkTarget, content)
   }
 
   #emitRoot(): void {
@@ -126,12 +175,15 @@ export class TreeWalker {
       this.#emit(path, '', this.#root.address, undefined)
       return
     }
-    const row = rowOf(fstatSync(this.#root.descriptor!, { bigint: true }))
+    const stats = fstatSync(this.#root.descriptor!, { bigint: true })
+    const row = rowOf(stats)
+    const identity = this.#root.followLinks ? identityOf(stats) : ''
     this.#packer.add(path, row)
-    this.#list(path, row, this.#root.guarded)
+    this.#list({ path, row, guarded: this.#root.guarded, only: this.#only, deferred: false, identity })
   }
 
-  #emit(path: RawPath, name: string, found: Address, listing: Listing | undefined): void {
+  /** @param asked - Whether it is known to come if it is a regular file. */
+  #emit(path: RawPath, name: string, found: Address, listing: Listing | undefined, asked = false): void {
     let where = found
     let stats: BigIntStats | undefined
     try {
@@ -151,30 +203,52 @@ export class TreeWalker {
         this.#problem(path, 'lstat', new FileTreeError('ENOENT', sentence('look at', path, 'it is gone')))
       return
     }
+    const link = stats.isSymbolicLink() && this.#root.followLinks
+    if (link) {
+      stats = this.#follow(path, where)
+      if (stats === undefined) return
+    }
     const row = rowOf(stats)
-    if (row.kind < 0) {
-      this.#packer.problem({
-        path,
-        operation: 'lstat',
-        code: 'ENOTSUP',
-        message: sentence('use', path, 'unknown kind'),
-      })
-    } else if (row.kind === 2) {
+    const kind = entryKinds[row.kind]
+    if (kind === undefined) {
+      const message = sentence('use', path, 'unknown kind')
+      this.#packer.problem({ path, operation: 'lstat', code: 'ENOTSUP', message })
+      return
+    }
+    const known = path === '' || (asked && kind === 'file')
+    const verdict = known ? 'include' : this.#verdict(path, kind, where, stats)
+    if (kind === 'directory') {
+      if (verdict === 'exclude') return
+      const identity = this.#root.followLinks ? identityOf(stats) : ''
+      // Without this a link to a folder above would give the same files again and again.
+      if (link && this.#inside.has(identity)) this.#packer.problem(endless(path))
+      else this.#enter(name, link, listing, { path, row, deferred: verdict === 'scan', identity })
+    } else if (verdict !== 'include') {
+      return
+    } else if (kind === 'symlink') {
       this.#emitLink(path, where, row)
-    } else if (row.kind === 1) {
-      this.#packer.add(path, row)
-      this.#enter(path, name, row, listing)
-    } else if (row.kind === 0 && row.size < this.#contentUpTo) {
+    } else if (kind === 'file' && row.size < this.#contentUpTo) {
       // Where the folder does not tell kinds, or the file could not be opened at first: this tells why.
       this.#emitFile(path, where, true)
-    } else {
-      this.#packer.add(path, row)
+    } else if (kind !== 'socket' || this.#deferredFrom === Number.POSITIVE_INFINITY) {
+      // No archive holds sockets: a folder that waits for something does not come because of one.
+      this.#add(path, row)
+    }
+  }
+
+  /** What a link leads to; `undefined` when that is nothing, as the real program has it, or a problem. */
+  #follow(path: RawPath, where: Address): BigIntStats | undefined {
+    try {
+      return statSync(where, { bigint: true, throwIfNoEntry: false })
+    } catch (error) {
+      if (!leadsNowhere(error)) this.#problem(path, 'lstat', error)
+      return undefined
     }
   }
 
   #emitLink(path: RawPath, where: Address, row: EntryRow): void {
     try {
-      this.#packer.add(path, row, readlinkSync(where, 'latin1') as RawPath)
+      this.#add(path, row, readlinkSync(where, 'latin1') as RawPath)
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') this.#problem(path, 'readlink', error)
     }
@@ -187,7 +261,7 @@ export class TreeWalker {
   #emitFile(path: RawPath, where: Address, certain = false): boolean {
     let descriptor: number
     try {
-      descriptor = openSync(where, fileFlags)
+      descriptor = openSync(where, certain ? following(fileFlags, this.#root) : fileFlags)
     } catch (error) {
       if (!certain) return false
       if (codeOf(error) !== 'ENOENT') this.#problem(path, 'open', error)
@@ -196,14 +270,14 @@ export class TreeWalker {
     try {
       const row = rowOf(fstatSync(descriptor, { bigint: true }))
       if (row.kind !== 0) {
-        if (certain) this.#packer.problem(changed(path))
+        if (certain) this.#packer.problem(changed(path, 'open', 'it is no regular file any more'))
         return certain
       }
       const content =
         row.size < this.#contentUpTo
           ? readSmall(descriptor, row.size, this.#contentUpTo, (length) => this.#packer.room(length))
           : undefined
-      this.#packer.add(path, row, undefined, content)
+      this.#add(path, row, undefined, content)
     } catch (error) {
       this.#problem(path, 'read', error)
     } finally {
@@ -212,25 +286,53 @@ export class TreeWalker {
     return true
   }
 
-  #enter(path: RawPath, name: string, row: EntryRow, above: Listing | undefined): void {
+  #enter(
+    name: string,
+    link: boolean,
+    above: Listing | undefined,
+    folder: Pick<Entering, 'path' | 'row' | 'deferred' | 'identity'>,
+  ): void {
+    const { path, row, deferred } = folder
+    if (!deferred) this.#add(path, row)
+    if (this.#stack === undefined) {
+      // The root was no folder when it was opened.
+      this.#packer.problem(changed(path, 'list', 'it is a folder by now'))
+      return
+    }
+    const only = above?.only?.get(name)
+    // Nothing in it is looked for.
+    if (only?.size === 0) return
     try {
-      this.#stack!.enter(name)
+      this.#stack.enter(name)
     } catch (error) {
       this.#problem(path, 'list', error)
       return
     }
-    const guarded = above?.guarded !== undefined && above.kept ? guardedBelow(above.guarded, name) : undefined
-    this.#list(path, row, guarded)
+    const isGuarded = !link && above?.guarded !== undefined && above.kept
+    this.#list({ ...folder, guarded: isGuarded ? guardedBelow(above.guarded, name) : undefined, only })
   }
 
-  #list(path: RawPath, row: EntryRow, guarded: string | undefined): void {
+  #list({ path, row, guarded, only, deferred, identity }: Entering): void {
     try {
-      const found = listFolder(this.#stack!.here(), this.#kinds)
-      this.#listings.push({ path, guarded, kept: isKept(row), next: 0, ...found })
+      const found: Names =
+        only === undefined
+          ? this.#listFolder(this.#stack!.here(), this.#kinds)
+          : { names: [...only.keys()].sort(), others: undefined }
+      const waiting = deferred ? row : undefined
+      this.#listings.push({ path, guarded, kept: isKept(row), only, deferred: waiting, identity, next: 0, ...found })
+      if (deferred) this.#deferredFrom = Math.min(this.#deferredFrom, this.#listings.length - 1)
+      if (identity !== '') this.#inside.add(identity)
     } catch (error) {
       this.#problem(path, 'list', error)
       this.#stack!.leave()
     }
+  }
+
+  #leave(): void {
+    const { identity } = this.#listings.pop()!
+    if (this.#deferredFrom >= this.#listings.length) this.#deferredFrom = Number.POSITIVE_INFINITY
+    if (identity !== '') this.#inside.delete(identity)
+    this.#stack!.leave()
   }
 
   #problem(path: RawPath, operation: TreeProblem['operation'], error: unknown): void {
@@ -240,44 +342,10 @@ export class TreeWalker {
   }
 }
 
-function changed(path: RawPath): TreeProblem {
-  return { path, operation: 'open', code: 'changed', message: sentence('open', path, 'it is no regular file any more') }
+function changed(path: RawPath, operation: 'open' | 'list', reason: string): TreeProblem {
+  return { path, operation, code: 'changed', message: sentence(operation, path, reason) }
 }
 
-function listFolder(where: Address, kinds: boolean): Pick<Listing, 'names' | 'others'> {
-  if (kinds) {
-    try {
-      const names: string[] = []
-      const others = new Set<string>()
-      for (const found of readdirSync(where, { encoding: 'latin1', withFileTypes: true })) {
-        names.push(found.name)
-        if (!found.isFile()) others.add(found.name)
-      }
-      return { names: names.sort(), others }
-    } catch {
-      // Node looks at names whose kind the file system does not tell, as UTF-8, and fails for others or when one is just
-      // gone. The plain list below needs no kinds; when the folder itself is the trouble, it says so.
-    }
-  }
-  return { names: readdirSync(where, 'latin1').sort(), others: undefined }
-}
-
-function rowOf(stats: BigIntStats): EntryRow {
-  const mode = Number(stats.mode)
-  const kind = kindNumber(mode)
-  const node = kind === 5 || kind === 6
-  const [devMajor, devMinor] = node ? splitDevice(stats.rdev) : [0, 0]
-  return {
-    kind,
-    mode: mode & 0o7777,
-    uid: Number(stats.uid),
-    gid: Number(stats.gid),
-    size: Number(stats.size),
-    mtimeNs: stats.mtimeNs,
-    ctimeNs: stats.ctimeNs,
-    inode: Number(stats.ino),
-    device: Number(stats.dev),
-    devMajor,
-    devMinor,
-  }
+function endless(path: RawPath): TreeProblem {
+  return { path, operation: 'list', code: 'ELOOP', message: sentence('list', path, 'it leads back to a folder above') }
 }

@@ -1,9 +1,13 @@
 import type { ByteStream, RawPath } from '@coalmine/bytes'
 import { Worker } from 'node:worker_threads'
+import { address } from './address.ts'
 import { unpackBatch } from './batch.ts'
 import type { OpenableEntry, Tree, TreeBatch, WalkOptions } from './entry.ts'
 import { FileTreeError } from './errors.ts'
+import type { ServedTree } from './serve-tree.ts'
+import type { TreeRoot } from './tree-root.ts'
 import type { TreeReply, TreeRequest } from './tree-server.ts'
+import { walkHere } from './walk-here.ts'
 
 type Sent = Extract<TreeReply, { id: number }>
 
@@ -27,11 +31,16 @@ interface Channel {
  */
 export async function startWorkerTree(
   root: string,
-  options: { signal?: AbortSignal; aheadBytes: number; url?: URL },
+  options: { signal?: AbortSignal; aheadBytes: number; followLinks: boolean; url?: URL },
 ): Promise<Tree | undefined> {
-  const worker = new Worker(options.url ?? workerUrl, { workerData: { root }, env: {}, name: 'filetree' })
+  const { followLinks } = options
+  const workerData: ServedTree = { root, followLinks }
+  const worker = new Worker(options.url ?? workerUrl, { workerData, env: {}, name: 'filetree' })
   const first = await firstReply(worker)
-  if (first?.type === 'ready') return new WorkerTree(worker, options)
+  if (first?.type === 'ready') {
+    const opened = { ...first.root, path: root, address: address(root), followLinks }
+    return new WorkerTree(worker, opened, { ...options, selects: first.selects })
+  }
   await worker.terminate()
   if (first?.type !== 'refused') return undefined
   throw new FileTreeError(first.code, first.message, { path: '' as RawPath, operation: 'open' })
@@ -52,6 +61,12 @@ function firstReply(worker: Worker): Promise<TreeReply | undefined> {
 
 class WorkerTree implements Tree {
   readonly #worker: Worker
+  /** What the worker holds open. */
+  readonly #root: TreeRoot
+  /** Walks in place. */
+  readonly #here = new Set<{ close(): void }>()
+  /** Whether the worker can make selections. */
+  readonly #selects: boolean
   readonly #aheadBytes: number
   readonly #signal: AbortSignal | undefined
   readonly #channels = new Map<number, Channel>()
@@ -60,8 +75,10 @@ class WorkerTree implements Tree {
   #failure: { reason: unknown } | undefined
   #gone: Promise<unknown> | undefined
 
-  constructor(worker: Worker, options: { signal?: AbortSignal; aheadBytes: number }) {
+  constructor(worker: Worker, root: TreeRoot, options: { signal?: AbortSignal; aheadBytes: number; selects: boolean }) {
     this.#worker = worker
+    this.#selects = options.selects
+    this.#root = root
     this.#aheadBytes = options.aheadBytes
     this.#signal = options.signal
     worker.on('message', (reply: Sent) => this.#receive(reply))
@@ -76,10 +93,18 @@ class WorkerTree implements Tree {
   }
 
   async *walk(options: WalkOptions = {}): AsyncGenerator<TreeBatch, void, undefined> {
-    const { contentUpTo = 0 } = options
+    const { contentUpTo = 0, select: selection, only: paths } = options
+    if (typeof selection === 'function' || (selection !== undefined && !this.#selects)) {
+      yield* walkHere(this.#root, options, { open: this.#here, check: () => this.#check() })
+      return
+    }
     const aheadBytes = this.#aheadBytes
-    for await (const reply of this.#run((id) => ({ type: 'walk', id, contentUpTo, aheadBytes }))) {
-      if (reply.type === 'batch') yield unpackBatch(reply.batch)
+    const select = selection && { data: selection.data }
+    const only = paths && [...paths]
+    for await (const reply of this.#run((id) => ({ type: 'walk', id, aheadBytes, contentUpTo, select, only }))) {
+      if (reply.type !== 'batch') continue
+      yield unpackBatch(reply.batch)
+      if (reply.last) selection?.onSummary?.(reply.summary)
     }
   }
 
@@ -98,7 +123,7 @@ class WorkerTree implements Tree {
   readonly #abort = () => this.#end(this.#signal!.reason)
 
   async *#run(request: (id: number) => TreeRequest): AsyncGenerator<Sent, void, undefined> {
-    if (this.#failure !== undefined) throw this.#failure.reason
+    this.#check()
     const id = ++this.#lastId
     const channel: Channel = { id, queue: [], wake: undefined }
     this.#channels.set(id, channel)
@@ -121,9 +146,13 @@ class WorkerTree implements Tree {
     }
   }
 
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.reason
+  }
+
   async #next(channel: Channel): Promise<Sent> {
     for (;;) {
-      if (this.#failure !== undefined) throw this.#failure.reason
+      this.#check()
       const reply = channel.queue.shift()
       if (reply !== undefined) return reply
       if (this.#waiting++ === 0) this.#worker.ref()
@@ -151,6 +180,7 @@ class WorkerTree implements Tree {
     this.#failure = { reason }
     this.#signal?.removeEventListener('abort', this.#abort)
     for (const channel of this.#channels.values()) channel.wake?.()
+    for (const walk of this.#here) walk.close()
     this.#gone = this.#worker.terminate()
   }
 }

@@ -1,0 +1,4 @@
+import { serve } from '../src/worker.ts'
+import { createSelector } from './selector.ts'
+
+serve(createSelector)
