@@ -1,6 +1,6 @@
 export { blockLengthFor, type BlockLengthOptions } from './lib/block-length.ts'
 export { delta, type DeltaOptions } from './lib/delta.ts'
-export { DeltaEncoder } from './lib/delta-encoder.ts'
+export { DeltaEncoder, type DeltaEncoderOptions } from './lib/delta-encoder.ts'
 export { DeltaIndex } from './lib/delta-index.ts'
 export { patch, type PatchOptions } from './lib/patch.ts'
 export { RdiffError, type RdiffErrorCode } from './lib/rdiff-error.ts'

@@ -1,8 +1,9 @@
 import type { BlockScanner } from './block-scanner.ts'
 import { CommandWriter } from './command-writer.ts'
 import { DeltaIndex } from './delta-index.ts'
-import { PlainScanner } from './plain-scanner.ts'
 import type { Signature } from './signature-decoder.ts'
+import { sharedKernel } from './wasm-kernel.ts'
+import { createScanner } from './wasm-scanner.ts'
 import { nextSuffix, weakSum } from './weak-sums.ts'
 
 /** Smaller pieces are gathered, larger ones cut: so much is worked on at once, and a block or two. */
@@ -12,6 +13,11 @@ const stepBytes = 262_144
 const mostAhead = 64
 
 const nothing = new Uint8Array(0)
+
+export interface DeltaEncoderOptions {
+  /** Whether to use the WebAssembly kernel where there is one; `true`. Without it the delta is the same, but slower. */
+  readonly kernel?: boolean
+}
 
 /**
  * Makes a delta of content that comes in pieces, against the signature of its basis: blocks of the basis are found
@@ -46,11 +52,12 @@ export class DeltaEncoder {
   /** Bytes that were hashed for such blocks. */
   #wasted = 0
 
-  constructor(basis: Signature | DeltaIndex) {
+  constructor(basis: Signature | DeltaIndex, options: DeltaEncoderOptions = {}) {
+    const { kernel = true } = options
     const index = basis instanceof DeltaIndex ? basis : new DeltaIndex(basis)
     this.#index = index
     this.#blockBytes = index.signature.blockBytes
-    this.#scanner = new PlainScanner(index)
+    this.#scanner = createScanner(index, kernel ? sharedKernel() : undefined)
     this.#ahead = this.#scanner.lanes
     // In a basis of many gigabytes, weak sums are equal by chance that often.
     this.#patience = Math.min(64, 16 + (4 * index.blocks * this.#blockBytes) / 2 ** 32)
@@ -162,12 +169,16 @@ export class DeltaEncoder {
   /** Byte by byte, to the next block whose weak sum is that of a block of the basis. */
   #search(last: number): void {
     const from = this.#at
-    const at = this.#scanner.scan(from, last, this.#missed)
-    const { weak } = this.#scanner
+    let at = from
+    let weak = this.#missed
+    do {
+      at = this.#scanner.scan(at, last, weak)
+      weak = this.#scanner.weak
+    } while (at < last && !this.#index.has(weak))
     this.#literal(from, at)
     this.#at = at
     this.#missed = weak
-    if (!this.#index.has(weak)) return
+    if (at === last && !this.#index.has(weak)) return
     const found = this.#check(weak, this.#blockBytes)
     if (found >= 0) this.#found(found, this.#blockBytes)
   }

@@ -5,14 +5,16 @@ const bigEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 0
 const low = bigEndian ? 1 : 0
 const high = bigEndian ? 0 : 1
 
-// Odd, so that no two sums become one when they are multiplied; their upper bits then depend on all bits of the sum.
-const firstMix = 0x9e3779b1
-const secondMix = 0x85ebca6b
+// Odd, so that no two sums become one; the upper bits then depend on all bits of the sum.
+const mix = 0x9e3779b1
+const otherMix = 0x85ebca6b
+const mostFilterBits = 24
 
 /**
  * The blocks of a signature, to be looked up by their sums. Built once; any number of encoders may use it.
  *
- * It holds at most 20 bytes for each block beside the signature itself, and as much again for a moment while it is built.
+ * Beside the signature itself it holds at most 20 bytes for each block, or 44 of less than 16,384 blocks; and 8 more for
+ * a moment while it is built.
  * A look-up compares some twenty times however the sums were chosen: equal weak sums, by the million, cost nothing, since
  * blocks are found by both sums at once.
  *
@@ -24,13 +26,8 @@ export class DeltaIndex {
   readonly blocks: number
   /** Bytes held beside the signature. */
   readonly memoryBytes: number
-  /**
-   * Two bits, both in one word, of each weak sum: where one of them is 0, no block has the sum. Words are found by the
-   * upper bits of the sum times {@link firstMix}, bits by the upper ten of the sum times {@link secondMix}.
-   */
+  /** Words, a power of two of them, with two times two bits for each weak sum; see {@link mayHold}. */
   readonly filter: Uint32Array
-  /** How far a mixed sum is shifted to find its word. */
-  readonly filterShift: number
   /** Comparisons of sums so far: what look-ups cost. */
   comparisons = 0
   /** The number of each block beside its mixed weak sum, ordered by that, then by strong sum, then by number. */
@@ -49,10 +46,8 @@ export class DeltaIndex {
     this.blocks = weak.length
     this.#pairs = sortedPairs(signature)
     const bits = Math.max(1, 32 - Math.clz32(this.blocks))
-    // A word for each block, twice, where that fits well into a cache.
-    const filterBits = Math.min(26, Math.max(5, bits < 16 ? bits : bits - 1))
-    this.filterShift = 32 - filterBits
-    this.filter = filterOf(weak, filterBits)
+    // Four words for each block where they fit into the processor's cache, else one.
+    this.filter = filterOf(weak, Math.min(mostFilterBits, bits + 2, Math.max(15, bits)))
     this.#directoryShift = 32 - Math.max(1, bits - 1)
     this.#directory = directoryOf(this.#pairs, this.#directoryShift)
     this.memoryBytes = this.#pairs.byteLength + this.#directory.byteLength + this.filter.byteLength
@@ -60,14 +55,14 @@ export class DeltaIndex {
 
   /** Whether any block has this weak sum. */
   has(weak: number): boolean {
-    const mixed = Math.imul(weak, firstMix) >>> 0
+    const mixed = Math.imul(weak, mix) >>> 0
     const at = this.#search(mixed, undefined, 0)
     return at < this.blocks && this.#pairs[2 * at + high] === mixed
   }
 
   /** The first block with this weak sum and the strong one at `at`; -1 if there is none. */
   find(weak: number, strong: Uint8Array, at: number): number {
-    const mixed = Math.imul(weak, firstMix) >>> 0
+    const mixed = Math.imul(weak, mix) >>> 0
     const found = this.#search(mixed, strong, at)
     if (found === this.blocks || this.#pairs[2 * found + high] !== mixed) return -1
     const block = this.#pairs[2 * found + low]!
@@ -111,20 +106,35 @@ export class DeltaIndex {
   }
 }
 
-/** Whether the filter lets the sum pass: if not, no block has it. */
-export function mayHold(filter: Uint32Array, shift: number, weak: number): boolean {
-  const second = Math.imul(weak, secondMix)
-  const word = filter[Math.imul(weak, firstMix) >>> shift]!
-  return ((word >>> (second >>> 27)) & (word >>> ((second >>> 22) & 31)) & 1) === 1
+/** Whether the filter lets the sum pass: if not, no block has it. If it does, one in thousands of others does, too. */
+export function mayHold(filter: Uint32Array, weak: number): boolean {
+  return hasMask(filter, mixed(weak, mix)) && hasMask(filter, mixed(weak, otherMix))
+}
+
+function hasMask(filter: Uint32Array, value: number): boolean {
+  const mask = maskOf(value)
+  return (filter[(value >>> 8) & (filter.length - 1)]! & mask) === mask
 }
 
 function filterOf(weak: Uint32Array, bits: number): Uint32Array {
   const filter = new Uint32Array(2 ** bits)
   for (const sum of weak) {
-    const second = Math.imul(sum, secondMix)
-    filter[Math.imul(sum, firstMix) >>> (32 - bits)]! |= (1 << (second >>> 27)) | (1 << ((second >>> 22) & 31))
+    for (const by of [mix, otherMix]) {
+      const value = mixed(sum, by)
+      filter[(value >>> 8) & (filter.length - 1)]! |= maskOf(value)
+    }
   }
   return filter
+}
+
+function mixed(sum: number, by: number): number {
+  const product = Math.imul(sum, by)
+  return product ^ (product >>> 16)
+}
+
+/** Two bits of 32, as the lowest eight of a mixed sum say it. */
+function maskOf(value: number): number {
+  return (1 << (value & 31)) | (1 << ((value >>> 3) & 31))
 }
 
 function sortedPairs({ weak, strong, strongBytes }: Signature): Uint32Array {
@@ -132,7 +142,7 @@ function sortedPairs({ weak, strong, strongBytes }: Signature): Uint32Array {
   const halves = new Uint32Array(pairs.buffer)
   for (let block = 0; block < weak.length; block++) {
     halves[2 * block + low] = block
-    halves[2 * block + high] = Math.imul(weak[block]!, firstMix)
+    halves[2 * block + high] = Math.imul(weak[block]!, mix)
   }
   // Without a function to compare it is the engine's own sort of numbers: never quadratic, and no BigInt is made.
   pairs.sort()

@@ -75,7 +75,7 @@ export class PlainScanner implements BlockScanner {
   }
 
   #scanRollsum(start: number, last: number, weak: number): number {
-    const { filter, filterShift } = this.#index
+    const { filter } = this.#index
     const { blockBytes } = this.#index.signature
     const factor = blockBytes & 0xffff
     const bytes = this.#bytes
@@ -87,14 +87,14 @@ export class PlainScanner implements BlockScanner {
       s1 = (s1 + bytes[at + blockBytes]! - out) & 0xffff
       s2 = (s2 + s1 - factor * (out + 31)) & 0xffff
       at += 1
-      if (mayHold(filter, filterShift, (s2 << 16) | s1)) break
+      if (mayHold(filter, (s2 << 16) | s1)) break
     }
     this.weak = ((s2 << 16) | s1) >>> 0
     return at
   }
 
   #scanRabinKarp(start: number, last: number, weak: number): number {
-    const { filter, filterShift } = this.#index
+    const { filter } = this.#index
     const { blockBytes } = this.#index.signature
     const power = rabinKarpPower(blockBytes)
     const more = rabinKarpBase - 1
@@ -105,7 +105,7 @@ export class PlainScanner implements BlockScanner {
       const gone = Math.imul(power, bytes[at]! + more)
       hash = (Math.imul(hash, rabinKarpBase) + bytes[at + blockBytes]! - gone) | 0
       at += 1
-      if (mayHold(filter, filterShift, hash)) break
+      if (mayHold(filter, hash)) break
     }
     this.weak = hash >>> 0
     return at
