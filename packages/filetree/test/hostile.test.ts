@@ -162,6 +162,34 @@ describe.each([
     expect(codes()).toEqual(['a/x: EEXIST', 'b/x: EEXIST', 'c/x: EEXIST'])
   })
 
+  it.each([false, true])('writes nothing through a link that the target itself became, overwrite %s', (overwrite) => {
+    for (const linkTarget of ['outside', outside] as RawPath[]) {
+      rmSync(target, { recursive: true, force: true })
+      const writer = writerFor({ overwrite, effects: base })
+      writer.symlink(entry('', 'symlink', { linkTarget }))
+      expect(readlinkSync(target)).toBe(linkTarget)
+      const write = () => {
+        writer.file(entry('secret', 'file', { mode: 0o777 }), text('ours'))
+        writer.directory(entry('sub', 'directory', { mode: 0o777, mtimeSeconds: 5 }))
+        writer.directory(entry('', 'directory', { mode: 0o777, mtimeSeconds: 5 }))
+        writer.finish()
+      }
+      if (overwrite) write()
+      else expect(write).toThrow(`Cannot write to "${target}": it is no folder`)
+      writer.close()
+      expect(lstatSync(target).isSymbolicLink()).toBe(!overwrite)
+    }
+    // Nor where a link was in place of the target and was to be replaced by a file.
+    rmSync(target, { recursive: true, force: true })
+    symlinkSync('outside', target)
+    const writer = writerFor({ overwrite, effects: base })
+    writer.file(entry('', 'file'), text('ours'))
+    const write = () => writer.file(entry('secret', 'file'), text('ours'))
+    if (overwrite) write()
+    else expect(write).toThrow('it is no folder')
+    writer.close()
+  })
+
   it('does not change the file behind a symlink or hard link that it replaces', () => {
     mkdirSync(target)
     linkSync(join(outside, 'secret'), join(target, 'hard'))

@@ -58,6 +58,8 @@ class ConfinedWriter implements TreeWriter {
   #tree: OpenFolder | undefined
   /** The folder that holds the target, when the target is to be something else than a folder. */
   #above: (OpenFolder & { name: string }) | undefined
+  /** The archive had something for the target itself that is no folder: a link there may be the archive's, and is not followed. */
+  #isRootTaken = false
   /** Attributes that the folders of the current path get when they are left; by depth. */
   readonly #due: (WriteEntry | undefined)[] = []
   #sink: FileSink | undefined
@@ -189,7 +191,8 @@ class ConfinedWriter implements TreeWriter {
 
   #opened(): OpenFolder {
     if (this.#tree === undefined) {
-      this.#tree = openTarget(this.#effects, this.#target, this.#overwrite)
+      const how = { overwrite: this.#overwrite, follow: !this.#isRootTaken }
+      this.#tree = openTarget(this.#effects, this.#target, how)
       this.#due[0] = undefined
     }
     return this.#tree
@@ -205,6 +208,7 @@ class ConfinedWriter implements TreeWriter {
     const { path } = entry
     if (path === '') {
       const { stack, name } = this.#openedAbove()
+      this.#isRootTaken = true
       return { folder: stack, name }
     }
     if (!isInside(path)) {

@@ -24,13 +24,19 @@ const followed = folderFlags & ~constants.O_NOFOLLOW
  * Opens a writer's target as a folder, and makes it when it is missing. Without it nothing can be written, so whatever
  * fails here is thrown.
  *
+ * @param how.follow - Whether a symlink may lead to the folder: one of the caller's own, not one from the archive.
  * @throws FileTreeError
  */
-export function openTarget(effects: FileEffects, target: string, overwrite: boolean): OpenFolder {
+export function openTarget(
+  effects: FileEffects,
+  target: string,
+  { overwrite, follow }: { readonly overwrite: boolean; readonly follow: boolean },
+): OpenFolder {
   const where = address(target)
   try {
     let before = effects.lstat(where)
-    if (before !== undefined && before.kind !== 'directory' && before.kind !== 'symlink') {
+    const isFolder = before?.kind === 'directory' || (follow && before?.kind === 'symlink')
+    if (before !== undefined && !isFolder) {
       if (!overwrite) throw new FileTreeError('EEXIST', sentence('write to', target as RawPath, 'it is no folder'))
       effects.unlink(where)
       before = undefined
