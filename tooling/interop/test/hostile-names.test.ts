@@ -88,6 +88,7 @@ describe('a name that leads out', () => {
   hostile('cut short by a NUL is refused', {
     sets: () => [set(root(), before, pax('x', { path: 'snapshot/new\0/../../outside' }), file('harmless'))],
     ...refused,
+    says: /its pax path holds a NUL$/,
   })
 
   for (const format of ['GNU', 'PAX', 'USTAR'] as const) {
