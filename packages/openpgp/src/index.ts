@@ -2,3 +2,8 @@ export { createPassphraseEnvelope, type ObjectKind, type PassphraseEnvelope } fr
 export { type CompressionOptions, encryptMessage, type PassphraseOptions } from './lib/encrypt.ts'
 export { decryptMessage, type DecryptOptions } from './lib/decrypt.ts'
 export { OpenPgpError, type OpenPgpErrorCode } from './lib/errors.ts'
+export { createKeyEnvelope, type KeyEnvelope } from './lib/key-envelope.ts'
+export type { GpgOptions, KeyEnvelopeOptions, KeyPassphraseSource } from './lib/key-options.ts'
+export type { KeyFile, KeySource } from './lib/key-source.ts'
+export type { Passphrase, PassphraseSource } from './lib/passphrase-source.ts'
+export type { Verdict } from './lib/verifier.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { sha256 } from '../src/lib/algorithms.ts'
+import { aes256, sha256 } from '../src/lib/algorithms.ts'
 import { IntegrityProtectedWriter } from '../src/lib/integrity-protected.ts'
 import { encodePacket } from '../src/lib/packet-writer.ts'
 import { PassphraseKeys } from '../src/lib/passphrase-keys.ts'
@@ -11,9 +11,9 @@ const passphraseKey = await new PassphraseKeys(passphrase).derive(s2k, 32)
 
 /** A sound encrypted message around packets of any kind. Its passphrase is x. */
 export function messageAround(...packets: Uint8Array[]): Buffer {
-  const sessionKey = randomBytes(32)
-  const writer = new IntegrityProtectedWriter(sessionKey, randomBytes(16))
-  const head = encodePacket(3, encodePassphrasePacket(s2k, passphraseKey, sessionKey))
+  const session = { cipher: aes256, key: randomBytes(32) }
+  const writer = new IntegrityProtectedWriter(session, randomBytes(16))
+  const head = encodePacket(3, encodePassphrasePacket(s2k, passphraseKey, session))
   return Buffer.concat([head, ...writer.push(packets), ...writer.finish()])
 }
 

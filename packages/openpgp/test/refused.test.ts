@@ -95,7 +95,7 @@ describe('what is around the encrypted data', () => {
     await refusal(Buffer.alloc(0), 'truncated', /it is empty/)
     await refusal(passphrasePacket, 'truncated', /before its encrypted data/)
     await refusal(data, 'damaged', /no session key precedes/)
-    await refusal(Buffer.concat([encodePacket(1, Buffer.alloc(90, 3)), data]), 'unsupported', /public keys only/)
+    await refusal(Buffer.concat([encodePacket(1, Buffer.alloc(90, 3)), data]), 'no-secret-key', /public keys only/)
   })
 
   it('must not be followed by anything', async () => {

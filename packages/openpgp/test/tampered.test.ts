@@ -4,6 +4,7 @@ import { chop } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
 import { decryptMessage, encryptMessage, OpenPgpError } from '../src/index.ts'
 import { PassphraseKeys } from '../src/lib/passphrase-keys.ts'
+import { LazyPassphrase } from '../src/lib/passphrase-source.ts'
 import { open } from '../src/lib/decrypt.ts'
 import { content } from './content.ts'
 
@@ -31,7 +32,7 @@ async function byUs(plain: Uint8Array, algorithm: 'zip' | 'none'): Promise<Buffe
 async function errorOf(stored: Uint8Array, note: string): Promise<OpenPgpError> {
   const read: Uint8Array[] = []
   try {
-    for await (const piece of open(fromBytes(stored).open(), keys)) read.push(piece)
+    for await (const piece of open(fromBytes(stored).open(), { passphrase: new LazyPassphrase(keys) })) read.push(piece)
   } catch (error) {
     expect(error, note).toBeInstanceOf(OpenPgpError)
     // Small ones are not even handed out.

@@ -70,5 +70,22 @@ export function hashById(id: number): Hash | string {
   return nativeHashes.has(hash.native) ? hash : `its passphrase hash is ${hash.name}, which this build of Node lacks`
 }
 
+/** A name as people and gpg write it: AES256, AES-256, aes256. */
+function plainName(name: string): string {
+  return name.replaceAll('-', '').toUpperCase()
+}
+
+/** The cipher with this name; AES alone is AES-128, as gpg has it. */
+export function cipherByName(name: string): Cipher | undefined {
+  const wanted = plainName(name) === 'AES' ? 'AES128' : plainName(name)
+  return ciphers.find((one) => plainName(one.name) === wanted)
+}
+
+/** The hash with this name. */
+export function hashByName(name: string): Hash | undefined {
+  return hashes.find((one) => plainName(one.name) === plainName(name))
+}
+
 export const aes256: Cipher = ciphers.find((one) => one.id === 9)!
 export const sha256: Hash = hashes.find((one) => one.id === 8)!
+export const sha512: Hash = hashes.find((one) => one.id === 10)!

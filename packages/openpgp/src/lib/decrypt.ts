@@ -1,15 +1,14 @@
 import { ByteReader, type ByteStream } from '@coalmine/bytes'
 import { cannotDecrypt, OpenPgpError } from './errors.ts'
-import {
-  IntegrityProtectedReader,
-  integrityProtectedTag,
-  passesQuickCheck,
-  quickCheckBytes,
-} from './integrity-protected.ts'
+import { type Candidates, findSessionKey, type Openers } from './find-session-key.ts'
+import { IntegrityProtectedReader, integrityProtectedTag, quickCheckBytes } from './integrity-protected.ts'
 import { type PacketHeader, packetName, PacketReader } from './packet-reader.ts'
-import { PassphraseKeys } from './passphrase-keys.ts'
+import { LazyPassphrase } from './passphrase-source.ts'
 import { literalData } from './plain-packets.ts'
-import { openPassphrasePacket, parsePassphrasePacket, type PassphrasePacket, type SessionKey } from './session-key.ts'
+import { maxPublicKeyPacketBytes, parsePublicKeyPacket } from './public-key-packet.ts'
+import { parsePassphrasePacket } from './session-key.ts'
+import { SignatureCheck } from './signature-check.ts'
+import type { Verifier } from './verifier.ts'
 
 export interface DecryptOptions {
   /** Text is taken as its UTF-8 bytes. */
@@ -29,10 +28,18 @@ export interface DecryptOptions {
  * @throws OpenPgpError with a `code`.
  */
 export function decryptMessage(stored: ByteStream, options: DecryptOptions): ByteStream {
-  return open(stored, new PassphraseKeys(options.passphrase), options.signal)
+  return open(stored, { passphrase: new LazyPassphrase(options.passphrase), signal: options.signal })
 }
 
-export async function* open(stored: ByteStream, keys: PassphraseKeys, signal?: AbortSignal): ByteStream {
+/** What a message is opened with. */
+export interface Opening extends Openers {
+  /** Checks signatures; without it signed messages are refused. */
+  readonly verifier?: Verifier
+  readonly signal?: AbortSignal
+}
+
+export async function* open(stored: ByteStream, opening: Opening): ByteStream {
+  const { signal } = opening
   signal?.throwIfAborted()
   const packets = new PacketReader(stored, 'stored')
   try {
@@ -42,11 +49,12 @@ export async function* open(stored: ByteStream, keys: PassphraseKeys, signal?: A
     if (version !== 1) throw refusedVersion(version)
     const start = await body.readUpTo(quickCheckBytes)
     if (start.length < quickCheckBytes) throw cannotDecrypt('damaged', 'its encrypted data is too short')
-    const session = await findSessionKey(candidates, keys, start)
+    const head = { tag: data.tag, bytes: Uint8Array.of(version, ...start) }
+    const { session, by } = await findSessionKey(candidates, opening, head, start)
     const proof: Proof = { intact: false }
     const inside = provenPackets(new IntegrityProtectedReader(session), start, body, packets, proof)
-    yield* lastPieceAfterProof(inside, proof, signal)
-    keys.proven = true
+    yield* lastPieceAfterProof(inside, proof, opening)
+    if (by !== undefined) by.proven = true
   } finally {
     await packets.close()
   }
@@ -57,16 +65,9 @@ const maxSessionPackets = 256
 const maxPassphrasePackets = 16
 const maxSessionPacketBytes = 65_536
 
-interface Candidates {
-  readonly packets: PassphrasePacket[]
-  /** Why others cannot be used. */
-  readonly refused: string[]
-  publicKeys: number
-}
-
 /** Reads on to the encrypted data. */
 async function readSessionPackets(packets: PacketReader): Promise<{ candidates: Candidates; data: PacketHeader }> {
-  const candidates: Candidates = { packets: [], refused: [], publicKeys: 0 }
+  const candidates: Candidates = { passphrases: [], publicKeys: [], refused: [] }
   for (let count = 0; count <= maxSessionPackets; count++) {
     const header = await packets.header()
     if (header === undefined) {
@@ -76,14 +77,16 @@ async function readSessionPackets(packets: PacketReader): Promise<{ candidates: 
       case integrityProtectedTag:
         if (header.length === 'open') throw cannotDecrypt('damaged', 'its encrypted data has no length')
         return { candidates, data: header }
-      case 1:
-        await packets.smallBody(header, maxSessionPacketBytes)
-        candidates.publicKeys += 1
+      case 1: {
+        const packet = parsePublicKeyPacket(await packets.smallBody(header, maxPublicKeyPacketBytes))
+        if (typeof packet === 'string') candidates.refused.push(packet)
+        else candidates.publicKeys.push(packet)
         break
+      }
       case 3: {
         const packet = parsePassphrasePacket(await packets.smallBody(header, maxSessionPacketBytes))
         if (typeof packet === 'string') candidates.refused.push(packet)
-        else if (candidates.packets.push(packet) > maxPassphrasePackets) {
+        else if (candidates.passphrases.push(packet) > maxPassphrasePackets) {
           throw cannotDecrypt('too-large', `it has more than ${maxPassphrasePackets} passphrase packets`)
         }
         break
@@ -118,26 +121,6 @@ function refusedVersion(version: number | undefined): OpenPgpError {
   return cannotDecrypt('damaged', `its encrypted data has version ${version ?? 'none'}`)
 }
 
-async function findSessionKey(candidates: Candidates, keys: PassphraseKeys, start: Uint8Array): Promise<SessionKey> {
-  for (const packet of candidates.packets) {
-    const session = await openPassphrasePacket(packet, keys)
-    if (session === undefined) continue
-    if (passesQuickCheck(session, start)) return session
-    session.key.fill(0)
-  }
-  if (candidates.packets.length > 0) {
-    throw keys.proven
-      ? cannotDecrypt('damaged', 'the passphrase, which opens other messages, does not open this one')
-      : cannotDecrypt('wrong-passphrase', 'the passphrase does not open it')
-  }
-  const [refused] = candidates.refused
-  if (refused !== undefined) throw cannotDecrypt('unsupported', refused)
-  if (candidates.publicKeys > 0) {
-    throw cannotDecrypt('unsupported', 'it is encrypted to public keys only, which is not supported')
-  }
-  throw cannotDecrypt('damaged', 'no session key precedes its encrypted data')
-}
-
 interface Proof {
   intact: boolean
 }
@@ -168,10 +151,15 @@ async function* provenPackets(
  *
  * Whether they are is answered first: a packet that makes no sense is what a changed byte looks like.
  */
-async function* lastPieceAfterProof(inside: AsyncIterator<Uint8Array>, proof: Proof, signal?: AbortSignal): ByteStream {
+async function* lastPieceAfterProof(
+  inside: AsyncIterator<Uint8Array>,
+  proof: Proof,
+  { verifier, signal }: Opening,
+): ByteStream {
+  const signatures = verifier && new SignatureCheck(verifier)
   let last: Uint8Array | undefined
   try {
-    for await (const piece of literalData(unclosed(inside))) {
+    for await (const piece of literalData(unclosed(inside), signatures)) {
       signal?.throwIfAborted()
       if (last !== undefined) yield last
       last = piece

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { ByteStream } from '@coalmine/bytes'
 import { deflate } from '@coalmine/deflate'
-import { aes256, sha256 } from './algorithms.ts'
+import { aes256, type Cipher, sha256 } from './algorithms.ts'
 import { IntegrityProtectedWriter } from './integrity-protected.ts'
 import { encodePacket, PacketWriter } from './packet-writer.ts'
 import { PassphraseKeys } from './passphrase-keys.ts'
 import { encodeCount, saltBytes, type S2k } from './s2k.ts'
-import { encodePassphrasePacket } from './session-key.ts'
+import { encodePassphrasePacket, type SessionKey } from './session-key.ts'
+import { encodeOnePass, type Signer, type Signing } from './signing.ts'
 
 export interface CompressionOptions {
   /** `zip`, or `none` for content that does not shrink. */
@@ -47,8 +48,12 @@ export function encryptMessage(plain: ByteStream, options: PassphraseOptions): B
 
 /** What the messages of one run have in common. */
 export interface Sealer {
-  readonly keys: PassphraseKeys
-  readonly s2k: S2k
+  /** For the data. */
+  readonly cipher: Cipher
+  /** Packets that carry the session key, in front of the data. */
+  readonly wrap: (session: SessionKey) => Promise<Uint8Array>
+  /** Who signs the content, if it is to be signed. */
+  readonly signer?: () => Promise<Signer>
   readonly compression: CompressionOptions
   readonly random: (count: number) => Uint8Array
   readonly nowMs: () => number
@@ -56,36 +61,73 @@ export interface Sealer {
 }
 
 export function createSealer(keys: PassphraseKeys, options: PassphraseOptions): Sealer {
-  const { compression = { algorithm: 'zip' }, s2kCount = 65_011_712, random = randomBytes, nowMs = Date.now } = options
+  const { compression, s2kCount = 65_011_712, random = randomBytes, nowMs = Date.now, signal } = options
   if (keys.empty) throw new RangeError('Cannot encrypt with the passphrase: it is empty')
+  encodeCount(s2kCount)
+  const s2k: S2k = { hash: sha256, salt: random(saltBytes), count: s2kCount }
+  return {
+    cipher: aes256,
+    wrap: passphraseWrap(keys, s2k),
+    compression: checkedCompression(compression),
+    random,
+    nowMs,
+    signal,
+  }
+}
+
+/** @throws RangeError for an algorithm that is not written */
+export function checkedCompression(compression: CompressionOptions = { algorithm: 'zip' }): CompressionOptions {
   if (compression.algorithm !== 'zip' && compression.algorithm !== 'none') {
     throw new RangeError(`Cannot compress with "${String(compression.algorithm)}": the algorithms are zip and none`)
   }
-  encodeCount(s2kCount)
-  const s2k: S2k = { hash: sha256, salt: random(saltBytes), count: s2kCount }
-  return { keys, s2k, compression, random, nowMs, signal: options.signal }
+  return compression
+}
+
+/** Session keys under the key that a passphrase is stretched to once. */
+export function passphraseWrap(keys: PassphraseKeys, s2k: S2k): Sealer['wrap'] {
+  return async (session) => {
+    const passphraseKey = await keys.derive(s2k, aes256.keyBytes)
+    const packet = encodePacket(3, encodePassphrasePacket(s2k, passphraseKey, session))
+    passphraseKey.fill(0)
+    return packet
+  }
 }
 
 export async function* seal(plain: ByteStream, sealer: Sealer): ByteStream {
-  const { keys, s2k, compression, random, nowMs, signal } = sealer
+  const { cipher, wrap, compression, random, nowMs, signal } = sealer
   signal?.throwIfAborted()
-  const passphraseKey = await keys.derive(s2k, aes256.keyBytes)
-  const sessionKey = Uint8Array.from(random(aes256.keyBytes))
-  const passphrasePacket = encodePacket(3, encodePassphrasePacket(s2k, passphraseKey, sessionKey))
-  const writer = new IntegrityProtectedWriter(sessionKey, random(aes256.blockBytes))
-  passphraseKey.fill(0)
-  sessionKey.fill(0)
+  const signer = await sealer.signer?.()
+  const session = { cipher, key: Uint8Array.from(random(cipher.keyBytes)) }
+  let first: Uint8Array[] = [await wrap(session)]
+  const writer = new IntegrityProtectedWriter(session, random(cipher.blockBytes))
+  session.key.fill(0)
 
-  const literal = literalPacket(plain, nowMs(), signal)
-  const packets = compression.algorithm === 'none' ? literal : compressedPacket(literal, compression, signal)
-  let first: Uint8Array[] = [passphrasePacket]
-  for await (const pieces of packets) {
-    const encrypted = writer.push(pieces)
-    if (encrypted.length === 0) continue
-    yield Buffer.concat([...first, ...encrypted])
-    first = []
+  const signing = signer?.begin()
+  try {
+    const literal = literalPacket(plain, nowMs(), signing, signal)
+    const signed = signer === undefined || signing === undefined ? literal : signedPackets(literal, signer, signing)
+    const packets = compression.algorithm === 'none' ? signed : compressedPacket(signed, compression, signal)
+    for await (const pieces of packets) {
+      const encrypted = writer.push(pieces)
+      if (encrypted.length === 0) continue
+      yield Buffer.concat([...first, ...encrypted])
+      first = []
+    }
+    yield Buffer.concat([...first, ...writer.finish()])
+  } finally {
+    signing?.stop()
   }
-  yield Buffer.concat([...first, ...writer.finish()])
+}
+
+/** The literal packet between the packet that announces the signature and the signature. */
+async function* signedPackets(
+  literal: AsyncIterable<readonly Uint8Array[]>,
+  { onePass }: Signer,
+  signing: Signing,
+): AsyncGenerator<readonly Uint8Array[]> {
+  yield [encodeOnePass(onePass)]
+  yield* literal
+  yield [await signing.finish()]
 }
 
 /** Larger chunks are cut, so that no call encrypts for long and no buffer is large. */
@@ -94,7 +136,8 @@ const pieceBytes = 1024 * 1024
 async function* literalPacket(
   plain: ByteStream,
   dateMs: number,
-  signal?: AbortSignal,
+  signing: Signing | undefined,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly Uint8Array[]> {
   const packet = new PacketWriter(11)
   const seconds = Math.min(Math.max(Math.floor(dateMs / 1000), 0), 0xffff_ffff)
@@ -103,7 +146,9 @@ async function* literalPacket(
   for await (const chunk of plain) {
     signal?.throwIfAborted()
     for (let at = 0; at < chunk.length; at += pieceBytes) {
-      const pieces = packet.push([chunk.subarray(at, at + pieceBytes)])
+      const content = chunk.subarray(at, at + pieceBytes)
+      await signing?.update(content)
+      const pieces = packet.push([content])
       if (pieces.length > 0) yield pieces
     }
   }

@@ -1,9 +1,10 @@
 import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { deflateLagBytes } from '@coalmine/deflate'
 import { open } from './decrypt.ts'
-import { createSealer, type PassphraseOptions, seal } from './encrypt.ts'
+import { type CompressionOptions, createSealer, type PassphraseOptions, seal } from './encrypt.ts'
 import { heldPacketBytes } from './packet-writer.ts'
 import { PassphraseKeys } from './passphrase-keys.ts'
+import { LazyPassphrase } from './passphrase-source.ts'
 
 /** What a backup stores: a volume of files, the signatures of a set, or its manifest. */
 export type ObjectKind = 'volume' | 'signatures' | 'manifest'
@@ -34,12 +35,16 @@ export interface PassphraseEnvelope {
 export function createPassphraseEnvelope(options: PassphraseOptions): PassphraseEnvelope {
   const keys = new PassphraseKeys(options.passphrase)
   const sealer = createSealer(keys, options)
-  const { algorithm, ...deflating } = sealer.compression
+  const opening = { passphrase: new LazyPassphrase(keys), signal: options.signal }
   return {
     suffixOf: () => '.gpg',
     seal: (_kind, plain) => seal(plain, sealer),
-    open: (_kind, stored) => open(stored.open(), keys, options.signal),
-    // Literal packet and encrypted packet each hold back less than one chunk.
-    lagBytes: 2 * heldPacketBytes + (algorithm === 'none' ? 0 : deflateLagBytes(deflating)),
+    open: (_kind, stored) => open(stored.open(), opening),
+    lagBytes: lagBytesOf(sealer.compression),
   }
+}
+
+/** Literal packet and encrypted packet each hold back less than one chunk. */
+export function lagBytesOf({ algorithm, ...deflating }: CompressionOptions): number {
+  return 2 * heldPacketBytes + (algorithm === 'none' ? 0 : deflateLagBytes(deflating))
 }

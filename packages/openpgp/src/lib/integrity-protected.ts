@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, createHash, timingSafeEqual } from 'node:crypto'
-import { aes256 } from './algorithms.ts'
 import { cannotDecrypt } from './errors.ts'
 import { PacketWriter } from './packet-writer.ts'
 import type { SessionKey } from './session-key.ts'
@@ -9,8 +8,8 @@ export const integrityProtectedTag = 18
 const codeBytes = 22
 
 /**
- * Writes one integrity protected data packet, version 1 (RFC 4880, section 5.13), under AES-256: packets go in, the
- * encrypted packet comes out. It holds back less than {@link heldPacketBytes}.
+ * Writes one integrity protected data packet, version 1 (RFC 4880, section 5.13): packets go in, the encrypted packet
+ * comes out. It holds back less than {@link heldPacketBytes}.
  */
 export class IntegrityProtectedWriter {
   readonly #packet = new PacketWriter(integrityProtectedTag)
@@ -18,8 +17,8 @@ export class IntegrityProtectedWriter {
   readonly #hash = createHash('sha1')
 
   /** @param noise - As many random bytes as a block has. */
-  constructor(sessionKey: Uint8Array, noise: Uint8Array) {
-    this.#cipher = createCipheriv(aes256.native, sessionKey, new Uint8Array(aes256.blockBytes))
+  constructor({ cipher, key }: SessionKey, noise: Uint8Array) {
+    this.#cipher = createCipheriv(cipher.native, key, new Uint8Array(cipher.blockBytes))
     this.#packet.push([Uint8Array.of(1), this.#encrypt(Uint8Array.of(...noise, ...noise.subarray(-2)))])
   }
 

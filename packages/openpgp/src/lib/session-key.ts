@@ -28,9 +28,9 @@ export function parsePassphrasePacket(body: Uint8Array): PassphrasePacket | stri
   return { cipher, s2k: parsed.s2k, encryptedKey: body.slice(2 + parsed.length) }
 }
 
-/** The body of a passphrase packet that carries `sessionKey` for AES-256. */
-export function encodePassphrasePacket(s2k: S2k, passphraseKey: Uint8Array, sessionKey: Uint8Array): Uint8Array {
-  const plain = Uint8Array.of(aes256.id, ...sessionKey)
+/** The body of a passphrase packet that carries a session key under AES-256. */
+export function encodePassphrasePacket(s2k: S2k, passphraseKey: Uint8Array, session: SessionKey): Uint8Array {
+  const plain = Uint8Array.of(session.cipher.id, ...session.key)
   const encrypted = createCipheriv(aes256.native, passphraseKey, new Uint8Array(aes256.blockBytes)).update(plain)
   plain.fill(0)
   return Uint8Array.of(4, aes256.id, ...encodeS2k(s2k), ...encrypted)

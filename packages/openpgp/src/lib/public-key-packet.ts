@@ -1,0 +1,42 @@
+import { encodePacket } from './packet-writer.ts'
+
+/** A public-key encrypted session key (RFC 4880, section 5.1), as far as it is read here. */
+export interface PublicKeyPacket {
+  readonly version: number
+  /** Of the key that opens it, 16 hex digits in capitals; zeros when it is hidden, absent in versions other than 3. */
+  readonly keyId: string | undefined
+  readonly body: Uint8Array
+}
+
+/** RSA of 16,384 bits takes 2 KiB. */
+export const maxPublicKeyPacketBytes = 4096
+export const hiddenKeyId = '0000000000000000'
+
+/** A packet's body read, or why it cannot be used. */
+export function parsePublicKeyPacket(body: Uint8Array): PublicKeyPacket | string {
+  const [version] = body
+  if (version === undefined) return 'its public-key packet is empty'
+  if (version !== 3) return { version, keyId: undefined, body }
+  if (body.length < 10) return 'its public-key packet ends too early'
+  return { version, keyId: toHex(body.subarray(1, 9)), body }
+}
+
+/** Sixteen, forty or so capital hex digits, as people know key ids and fingerprints. */
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex').toUpperCase()
+}
+
+/** The encrypted data that follows, as far as is needed to find its session key. */
+export interface DataStart {
+  readonly tag: number
+  /** From the version octet on. */
+  readonly bytes: Uint8Array
+}
+
+/**
+ * The packets and the start of the data as a small message of its own: whoever holds the secret key finds the session
+ * key by it. Of the content it shows nothing, or with a cipher of small blocks a few bytes.
+ */
+export function encodeMessageHead(packets: readonly PublicKeyPacket[], data: DataStart): Buffer {
+  return Buffer.concat([...packets.map(({ body }) => encodePacket(1, body)), encodePacket(data.tag, data.bytes)])
+}
