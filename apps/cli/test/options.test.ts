@@ -359,6 +359,28 @@ describe('options of reading', () => {
   })
 })
 
+describe('options of verifying', () => {
+  option('compare-data', 'finds what only the content shows', async () => {
+    const place = await backedUp()
+    const changed = join(place.source, 'd', 'zeros')
+    const { atime, mtime } = statSync(changed)
+    writeFileSync(changed, Buffer.alloc(300_000, 1))
+    utimesSync(changed, atime, mtime)
+    expect((await place.run(['verify', place.url, place.source])).code).toBe(0)
+    const compared = await place.run(['verify', '--compare-data', place.url, place.source])
+    expect([compared.code, compared.out]).toEqual([1, expect.stringContaining('Data for file d/zeros is different')])
+    const part = await place.run([
+      'verify',
+      '--compare-data',
+      '--path-to-restore',
+      'd',
+      place.url,
+      join(place.source, 'd'),
+    ])
+    expect([part.code, part.out]).toEqual([1, expect.stringContaining('Data for file zeros is different')])
+  })
+})
+
 describe('options of removing', () => {
   option(['force', 'older-than', 'dry-run'], 'decide whether and what is deleted', async () => {
     const place = await backedUp()

@@ -1,4 +1,6 @@
 export { restore, type RestoreOptions, type RestoreSummary } from './lib/restore.ts'
+export { verify, type VerifyOptions, type VerifySummary } from './lib/verify.ts'
+export type { Difference, Permissions } from './lib/differences.ts'
 export { volumesFor } from './lib/plan.ts'
 export { RestoreError, type RestoreErrorCode } from './lib/errors.ts'
 export type { RestoreEvent } from './lib/events.ts'

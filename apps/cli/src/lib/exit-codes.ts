@@ -7,6 +7,7 @@ export const exitCode = {
   badUrl: 8,
   badArchiveDir: 9,
   restoreTargetExists: 11,
+  verifyTargetMissing: 12,
   sourceMissing: 13,
   notInArchive: 19,
   nothingToRestore: 20,

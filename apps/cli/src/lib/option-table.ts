@@ -5,6 +5,7 @@ export type ActionName =
   | 'full'
   | 'backup'
   | 'restore'
+  | 'verify'
   | 'list-current-files'
   | 'collection-status'
   | 'cleanup'
@@ -92,7 +93,7 @@ export const optionTable: readonly OptionRow[] = [
     type: 'time',
     argument: 'TIME',
     help: 'the state at TIME: now, epoch seconds, 2026-11-22T20:59:01, 2026-11-22, or an age as 3D2h',
-    actions: ['restore', 'list-current-files'],
+    actions: ['restore', 'verify', 'list-current-files'],
   },
   {
     name: 'path-to-restore',
@@ -100,8 +101,14 @@ export const optionTable: readonly OptionRow[] = [
     short: 'r',
     type: 'path',
     argument: 'PATH',
-    help: 'restore only PATH (relative to the root of the backup) and what is below it',
-    actions: ['restore'],
+    help: 'restore (or verify) only PATH (relative to the root of the backup) and what is below it',
+    actions: ['restore', 'verify'],
+  },
+  {
+    name: 'compare-data',
+    type: 'flag',
+    help: 'compare the content of files too, not only kinds, owners, modes, times and links',
+    actions: ['verify'],
   },
   {
     name: 'force',
@@ -119,8 +126,8 @@ export const optionTable: readonly OptionRow[] = [
   {
     name: 'numeric-owner',
     type: 'flag',
-    help: 'give restored files the numeric owners of the backup, whatever their names',
-    actions: ['restore'],
+    help: 'take owners by their numbers in the backup, whatever their names are here',
+    actions: ['restore', 'verify'],
   },
   {
     name: 'no-restore-ownership',
@@ -205,6 +212,12 @@ export const actionTable: readonly ActionRow[] = [
   { name: 'full', aliases: ['fb'], arguments: 'SOURCE URL', help: 'write a full backup of SOURCE' },
   { name: 'backup', aliases: ['bu'], arguments: 'SOURCE URL', help: 'full when there is no backup yet' },
   { name: 'restore', aliases: ['rb'], arguments: 'URL TARGET', help: 'restore into TARGET' },
+  {
+    name: 'verify',
+    aliases: ['vb'],
+    arguments: 'URL TARGET',
+    help: 'check all volumes of the newest backup and compare it with TARGET; ends with 1 when they differ',
+  },
   { name: 'list-current-files', aliases: ['ls'], arguments: 'URL', help: 'list the files of the newest backup' },
   { name: 'collection-status', aliases: ['st'], arguments: 'URL', help: 'list chains and sets' },
   {

@@ -6,8 +6,6 @@ export const refusedActions: Readonly<Record<string, string>> = {
   incr: 'incremental backups',
   inc: 'incremental backups',
   ib: 'incremental backups',
-  verify: 'verifying',
-  vb: 'verifying',
   replicate: 'replicating',
 }
 
@@ -47,7 +45,6 @@ const keys = [
 ]
 const chains = [
   'allow-source-mismatch',
-  'compare-data',
   'full-if-older-than',
   'full-if-n-inc',
   'ignore-errors',

@@ -1,6 +1,6 @@
 import { displayPath, type RawPath } from '@coalmine/bytes'
 import { version } from '../main.ts'
-import { CommandError, exitCode, UsageError } from './exit-codes.ts'
+import { CommandError, type ExitCode, exitCode, UsageError } from './exit-codes.ts'
 import { helpText } from './help.ts'
 import { interruption, watchSignals } from './interruption.ts'
 import { Log } from './log.ts'
@@ -36,8 +36,7 @@ export async function runCommandLine(): Promise<number> {
       log.notice(
         `No action was said: ${action === 'restore' ? 'a URL and a folder restore' : 'a folder and a URL back up'}`,
       )
-    await dispatch(action, parsed.operands, { settings, log, signal: signals.signal })
-    return exitCode.ok
+    return (await dispatch(action, parsed.operands, { settings, log, signal: signals.signal })) ?? exitCode.ok
   } catch (error) {
     const failure = failureOf(signals.signal.aborted ? interruption(signals.name, error) : error, compatOf(words))
     log.error(failure.text, { code: failure.exitCode, extra: failure.name })
@@ -110,13 +109,16 @@ function checkUrls(action: ActionName, operands: readonly RawPath[]): void {
   }
 }
 
-async function dispatch(action: ActionName, operands: readonly RawPath[], context: Context): Promise<void> {
+/** Runs the action. What it ends with is 0, unless it says otherwise. */
+async function dispatch(action: ActionName, operands: readonly RawPath[], context: Context): Promise<ExitCode | void> {
   switch (action) {
     case 'full':
     case 'backup':
       return (await import('./actions/full.ts')).full(operands, context, action === 'backup')
     case 'restore':
       return (await import('./actions/restore.ts')).restore(operands, context)
+    case 'verify':
+      return (await import('./actions/verify.ts')).verify(operands, context)
     case 'list-current-files':
       return (await import('./actions/list.ts')).list(operands, context)
     case 'passphrase':

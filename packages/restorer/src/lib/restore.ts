@@ -1,12 +1,11 @@
 import { comparePaths, concat, displayPath, isBelow, type RawPath } from '@coalmine/bytes'
 import type { FileSink, TreeWriter, WriteEntry } from '@coalmine/filetree'
 import type { Repository } from '@coalmine/repository'
-import type { BackupSet, DiffTarEntry, DiffTarPart, Manifest } from '@coalmine/volume-format'
+import type { BackupSet, DiffTarEntry, DiffTarPart } from '@coalmine/volume-format'
 import { RestoreError } from './errors.ts'
-import { mergeSets, nothingToBuildOn } from './merge-sets.ts'
-import { readParts, SetReader } from './set-reader.ts'
 import type { RestoreEvent } from './events.ts'
-import { missingNumber, volumesFor } from './plan.ts'
+import { nothingToBuildOn } from './merge-sets.ts'
+import { openState } from './state.ts'
 
 export interface RestoreOptions {
   readonly repository: Repository
@@ -43,30 +42,12 @@ const wholeFileBytes = 1 << 20
  */
 export async function restore(options: RestoreOptions): Promise<RestoreSummary> {
   const { repository, sets, path = '' as RawPath, writer, signal, onEvent = () => undefined } = options
-  if (sets[0]?.times.type !== 'full') throw new RangeError('Cannot restore: the first set is no full backup')
-  const plans: { set: BackupSet; manifest: Manifest; numbers: number[] }[] = []
-  for (const set of sets) {
-    const manifest = await repository.manifest(set, { files: false })
-    const missing = missingNumber(manifest)
-    if (missing !== undefined) {
-      const key = set.manifest?.key
-      throw new RestoreError('damaged', `Cannot restore from "${key}": the manifest leaves out volume ${missing}`)
-    }
-    plans.push({ set, manifest, numbers: volumesFor(manifest, path) })
-  }
-  const total = plans.reduce((sum, { numbers }) => sum + numbers.length, 0)
-  // Sets of a chain are read side by side: one volume each in the spool is enough.
-  const ahead = plans.length === 1
-  repository.requireSpoolSpace(plans.reduce((sum, { set, numbers }) => sum + mostAtATime(set, numbers, ahead), 0))
-  let done = 0
-  const streams = plans.map(({ set, manifest, numbers }) => {
-    const onVolume = (number: number) => onEvent({ type: 'volume', number, done: ++done, total })
-    const volumes = repository.volumes(set, manifest, numbers, { ahead })
-    return readParts(volumes, onVolume, signal)
-  })
   const run = new Restore(path, writer, onEvent)
+  const onProblem = (at: RawPath, message: string) => run.leaveOut(at, message)
+  const scratch = (at: RawPath) => writer.scratch(below(at, path))
+  const state = await openState({ repository, sets, path, scratch, signal, onEvent, onProblem })
   try {
-    for await (const parts of streams.length === 1 ? streams[0]! : merged(streams, run, options)) {
+    for await (const parts of state.parts) {
       run.apply(parts)
       if (run.isPast) break
     }
@@ -74,7 +55,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
     run.abandon()
     throw error
   } finally {
-    await Promise.all(streams.map((stream) => stream.return()))
+    await state.close()
   }
   if (run.entries === 0 && run.lastProblem !== undefined) {
     throw new RestoreError('damaged', `Cannot restore "${displayPath(path)}": ${run.lastProblem}`)
@@ -84,25 +65,6 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   }
   writer.finish()
   return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete }
-}
-
-/** Bytes of a set that lie in the spool at a time: a volume, or with the next one. */
-function mostAtATime({ volumes }: BackupSet, numbers: readonly number[], ahead: boolean): number {
-  const sizes = numbers.map((number) => volumes.get(number)?.size ?? 0)
-  return sizes.reduce((most, size, at) => Math.max(most, size + (ahead ? (sizes[at + 1] ?? 0) : 0)), 0)
-}
-
-function merged(
-  streams: readonly ReturnType<typeof readParts>[],
-  run: Restore,
-  { path = '' as RawPath, writer, signal }: RestoreOptions,
-): AsyncIterable<DiffTarPart[]> {
-  const readers = streams.map((stream) => new SetReader(stream, path))
-  return mergeSets(readers, {
-    scratch: (at) => writer.scratch(below(at, path)),
-    onProblem: (at, message) => run.leaveOut(at, message),
-    signal,
-  })
 }
 
 /** A path at or below another one, as seen from there. */

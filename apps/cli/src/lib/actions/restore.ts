@@ -81,18 +81,22 @@ async function write(
 }
 
 /** @throws CommandError when nothing had been backed up by then. */
-function chooseSets(collection: Collection, timeSeconds: number): SetsForTime {
+export function chooseSets(
+  collection: Collection,
+  timeSeconds: number,
+  action: 'restore' | 'verify' = 'restore',
+): SetsForTime {
   const chosen = setsForTime(collection, timeSeconds)
   if (chosen !== undefined) return chosen
   const first = firstSeconds(collection)
   if (first === undefined) {
-    throw new CommandError(exitCode.exception, 'Cannot restore: the storage holds no backup', {
+    throw new CommandError(exitCode.exception, `Cannot ${action}: the storage holds no backup`, {
       name: 'CollectionsError',
     })
   }
   throw new CommandError(
     exitCode.nothingToRestore,
-    `Cannot restore the state of ${formatPretty(timeSeconds)}: the first backup is of ${formatPretty(first)}`,
+    `Cannot ${action} the state of ${formatPretty(timeSeconds)}: the first backup is of ${formatPretty(first)}`,
   )
 }
 
