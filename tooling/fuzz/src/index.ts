@@ -1,1 +1,5 @@
-export {}
+export { keep, readCorpus } from './lib/corpus.ts'
+export type { Found, Order, Report } from './lib/engine.ts'
+export { Watch, type WatchOptions } from './lib/watch.ts'
+export { accepted, demand, Finding, type Judge, type Outcome, refused, type Target } from './lib/target.ts'
+export { targets } from './targets/index.ts'

@@ -1,0 +1,21 @@
+import type { Target } from '../lib/target.ts'
+import { difftar } from './difftar.ts'
+import { inflating } from './inflate.ts'
+import { chains, listings } from './listings.ts'
+import { commands, owners } from './local.ts'
+import { manifests } from './manifests.ts'
+import { names } from './names.ts'
+import { bzip2, innerPackets, messages, s2k } from './openpgp.ts'
+import { deltas, signatures } from './rdiff.ts'
+import { sigtar } from './sigtar.ts'
+import { storageUrls } from './storage-urls.ts'
+import { paxHeaders, tar } from './tar.ts'
+import { times } from './times.ts'
+
+/** Every parser of what comes from outside. */
+export const targets: readonly Target[] = [
+  ...[names, times, listings, chains, manifests],
+  ...[tar, paxHeaders, difftar, sigtar, signatures, deltas],
+  ...[messages, innerPackets, s2k, bzip2, inflating],
+  ...[storageUrls, owners, commands],
+]
