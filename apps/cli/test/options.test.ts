@@ -438,6 +438,15 @@ describe('options of every run', () => {
     expect(failing.err).toContain('it ended with code 1')
   })
 
+  // With a keyring that is there: keyring.test.ts.
+  option('keyring', 'asks the keyring and nothing else', async () => {
+    const place = await planted()
+    const asked = await place.run(['full', place.source, place.url, '--keyring'])
+    expect(asked.code).toBe(23)
+    expect(asked.err).toContain('Cannot take the passphrase from the keyring')
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+  })
+
   option('words', 'says how many words a generated passphrase has', async () => {
     const place = await world()
     for (const words of [4, 9, 32]) {

@@ -1,6 +1,6 @@
-import { join } from 'node:path'
 import { run } from '@coalmine/fixtures'
 import { program } from './coalmine.ts'
+import { inSession, sessionEnv } from './secret-service.ts'
 
 // Runs a program on a terminal of its own, answers each question with the next line (or the signal it names), prints what
 // the terminal showed.
@@ -33,16 +33,14 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `
 
 /** Runs the command line on a terminal and answers its questions; `shown` has a `|` where each answer was typed. */
-export async function onTerminal(folder: string, args: readonly string[], answers: readonly string[]) {
-  const env = {
-    PATH: process.env['PATH']!,
-    HOME: folder,
-    XDG_CACHE_HOME: join(folder, 'cache'),
-    TMPDIR: folder,
-    LC_ALL: 'C',
-    TERM: 'xterm',
-  }
+export async function onTerminal(
+  folder: string,
+  args: readonly string[],
+  answers: readonly string[],
+  options: { secretService?: boolean } = {},
+) {
   const argv = ['python3', '-c', terminal, JSON.stringify(answers), process.execPath, program, ...args]
-  const { code, stdout } = await run(argv, { env, cwd: folder, timeoutMs: 60_000 })
+  const words = options.secretService === true ? inSession(argv) : argv
+  const { code, stdout } = await run(words, { env: sessionEnv(folder), cwd: folder, timeoutMs: 60_000 })
   return { code, shown: stdout.toString() }
 }

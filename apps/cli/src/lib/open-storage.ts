@@ -22,7 +22,7 @@ export async function openStorageUrl(url: RawPath, { settings, log, signal }: Co
 }
 
 /** A URL as text; bytes that are no UTF-8 as escapes, which mean the same bytes. */
-function urlText(url: RawPath): string {
+export function urlText(url: RawPath): string {
   const bytes = rawToBytes(url)
   const text = bytes.toString('utf8')
   if (!text.includes('\ufffd')) return text

@@ -13,6 +13,7 @@ export type ActionName =
   | 'remove-all-but-n-full'
   | 'remove-all-inc-of-but-n-full'
   | 'passphrase'
+  | 'keyring'
 
 export interface OptionRow {
   /** Long name without dashes. */
@@ -50,6 +51,7 @@ export const optionTable: readonly OptionRow[] = [
     argument: 'COMMAND',
     help: 'read the passphrase from the output of COMMAND (split at blanks and quotes, run without a shell)',
   },
+  { name: 'keyring', type: 'flag', help: 'take the passphrase from the keyring, where "keyring set" put it' },
   { name: 'no-encryption', type: 'flag', help: 'write (full) or expect (elsewhere) plain volumes' },
   { name: 'no-compression', type: 'flag', help: 'do not compress', actions: writing },
   {
@@ -249,6 +251,13 @@ export const actionTable: readonly ActionRow[] = [
     aliases: [],
     arguments: '[generate|judge]',
     help: 'make a passphrase of words, or judge one (from the sources below, or standard input)',
+    own: true,
+  },
+  {
+    name: 'keyring',
+    aliases: [],
+    arguments: 'set|forget URL|NAME',
+    help: "keep a passphrase in the system's keyring (Secret Service), or remove it",
     own: true,
   },
 ]

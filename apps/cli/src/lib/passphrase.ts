@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { addAbortSignal } from 'node:stream'
+import { displayPath, rawFromText } from '@coalmine/bytes'
 import { CommandError, exitCode, UsageError } from './exit-codes.ts'
 import { promptHidden } from './prompt.ts'
 import { rawEnvironment } from './raw-arguments.ts'
@@ -8,11 +9,22 @@ import { rawEnvironment } from './raw-arguments.ts'
 export interface PassphraseOptions {
   readonly file?: string | Buffer
   readonly command?: string
-  /** A first backup: what a prompt is given has to be typed twice. */
+  /** Where in the system's keyring it may be. */
+  readonly keyring?: KeyringPlace
+  /** Whether variables of the environment count; they do by default. */
+  readonly environment?: boolean
+  /** What a prompt is given has to be typed twice: for a first backup. */
   readonly confirm?: boolean
   /** Without a terminal the first line of standard input is taken. */
   readonly fromInput?: boolean
   readonly signal: AbortSignal
+}
+
+export interface KeyringPlace {
+  /** The option names the keyring: it is asked before the environment is. */
+  readonly said: boolean
+  /** The name of what is looked for; called when the keyring is asked. */
+  readonly account: () => string
 }
 
 /** A passphrase that is not empty, and where it came from, in words that show nothing of it. */
@@ -22,8 +34,9 @@ export interface FoundPassphrase {
 }
 
 /**
- * The passphrase: from the option, else from `PASSPHRASE`, else from `COALMINE_PASSPHRASE_FILE` or `_COMMAND`, else
- * asked on the terminal.
+ * The passphrase: from what an option names (file, command or keyring), else from `PASSPHRASE`, else from what
+ * `COALMINE_PASSPHRASE_FILE`, `COALMINE_PASSPHRASE_COMMAND` or `COALMINE_KEYRING` names, in this order, else asked on the
+ * terminal.
  *
  * @throws CommandError when there is none and nobody to ask, or where it should come from fails.
  */
@@ -46,36 +59,63 @@ export function rememberEnvironment(): void {
   delete process.env['PASSPHRASE']
 }
 
-async function search({
-  file,
-  command,
-  confirm = false,
-  fromInput = false,
-  signal,
-}: PassphraseOptions): Promise<FoundPassphrase> {
-  if (file !== undefined && command !== undefined) {
-    throw new UsageError('Cannot take both "--passphrase-file" and "--passphrase-command": say one')
-  }
-  if (file !== undefined) return { bytes: fromFile(file), from: 'the file of --passphrase-file' }
-  if (command !== undefined) return { bytes: fromCommand(command), from: 'the command of --passphrase-command' }
-  if (fromEnvironment !== undefined) return { bytes: fromEnvironment, from: 'PASSPHRASE' }
-  const { COALMINE_PASSPHRASE_FILE: fileVariable, COALMINE_PASSPHRASE_COMMAND: commandVariable } = process.env
-  if (fileVariable !== undefined) {
-    return { bytes: fromFile(fileVariable), from: 'the file of COALMINE_PASSPHRASE_FILE' }
-  }
-  if (commandVariable !== undefined) {
-    return { bytes: fromCommand(commandVariable), from: 'the command of COALMINE_PASSPHRASE_COMMAND' }
-  }
+async function search(options: PassphraseOptions): Promise<FoundPassphrase> {
+  const { keyring, environment = true, confirm = false, fromInput = false, signal } = options
+  const found = (await fromOptions(options)) ?? (environment ? await fromVariables(keyring, signal) : undefined)
+  if (found !== undefined) return found
   if (!process.stdin.isTTY) {
     if (fromInput) return { bytes: await readInputLine(signal), from: 'standard input' }
     throw new CommandError(
       exitCode.exception,
-      'Cannot ask for the passphrase: there is no terminal; give it by PASSPHRASE, --passphrase-file or ' +
-        '--passphrase-command, or say --no-encryption',
+      'Cannot ask for the passphrase: there is no terminal; give it by PASSPHRASE, --passphrase-file, ' +
+        '--passphrase-command or --keyring, or say --no-encryption',
       { name: 'EOFError' },
     )
   }
   return { bytes: await fromTerminal(confirm, signal), from: 'the terminal' }
+}
+
+/** @throws UsageError when more than one is said. */
+async function fromOptions(options: PassphraseOptions): Promise<FoundPassphrase | undefined> {
+  const { file, command, keyring, signal } = options
+  const names = [
+    ...(file === undefined ? [] : ['--passphrase-file']),
+    ...(command === undefined ? [] : ['--passphrase-command']),
+    ...(keyring?.said === true ? ['--keyring'] : []),
+  ]
+  const [first, second] = names
+  if (second !== undefined) throw new UsageError(`Cannot take both "${first}" and "${second}": say one`)
+  if (file !== undefined) return { bytes: fromFile(file), from: 'the file of --passphrase-file' }
+  if (command !== undefined) return { bytes: fromCommand(command), from: 'the command of --passphrase-command' }
+  return keyring?.said === true ? fromKeyring(keyring, signal) : undefined
+}
+
+async function fromVariables(
+  keyring: KeyringPlace | undefined,
+  signal: AbortSignal,
+): Promise<FoundPassphrase | undefined> {
+  if (fromEnvironment !== undefined) return { bytes: fromEnvironment, from: 'PASSPHRASE' }
+  const {
+    COALMINE_PASSPHRASE_FILE: file,
+    COALMINE_PASSPHRASE_COMMAND: command,
+    COALMINE_KEYRING: useKeyring = '',
+  } = process.env
+  if (file !== undefined) return { bytes: fromFile(file), from: 'the file of COALMINE_PASSPHRASE_FILE' }
+  if (command !== undefined) return { bytes: fromCommand(command), from: 'the command of COALMINE_PASSPHRASE_COMMAND' }
+  return keyring !== undefined && !['', '0'].includes(useKeyring) ? fromKeyring(keyring, signal) : undefined
+}
+
+/** Asked only when said: a keyring may open a window and wait for somebody, which in a nightly run nobody would see. */
+async function fromKeyring(keyring: KeyringPlace, signal: AbortSignal): Promise<FoundPassphrase> {
+  const { passphraseInKeyring } = await import('./keyring.ts')
+  const account = keyring.account()
+  const bytes = await passphraseInKeyring(account, { signal })
+  if (bytes !== undefined) return { bytes, from: 'the keyring' }
+  const shown = displayPath(rawFromText(account))
+  throw new CommandError(
+    exitCode.user,
+    `Cannot take the passphrase from the keyring: it has none for "${shown}"; "coalmine keyring set" puts it there`,
+  )
 }
 
 function fromFile(file: string | Buffer): Buffer {

@@ -121,6 +121,8 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/verify.ts')).verify(operands, context)
     case 'list-current-files':
       return (await import('./actions/list.ts')).list(operands, context)
+    case 'keyring':
+      return (await import('./actions/keyring.ts')).keyring(operands, context)
     case 'passphrase':
       return (await import('./actions/passphrase.ts')).passphrase(operands, context)
     case 'collection-status':

@@ -6,7 +6,8 @@ import { openRepository, type Repository, type RepositoryEvent } from '@coalmine
 import type { Storage } from '@coalmine/storage'
 import { type Collection, type Envelope, formatPretty, gzipEnvelope, plainEnvelope } from '@coalmine/volume-format'
 import { collectionWarnings } from './collection-text.ts'
-import { CommandError, exitCode } from './exit-codes.ts'
+import { CommandError, exitCode, UsageError } from './exit-codes.ts'
+import { accountOf } from './keyring-account.ts'
 import { code, type Log, quotePath } from './log.ts'
 import { type PassphraseOptions, readPassphrase } from './passphrase.ts'
 import { expandHome, type Settings } from './settings.ts'
@@ -55,7 +56,7 @@ export class Session {
     const storage = await openStorageUrl(url, context)
     const progress = { sourceBytes: 0 }
     try {
-      const passphrase = new LazyEnvelope(context)
+      const passphrase = new LazyEnvelope(context, url)
       const repository = openRepository({
         storage,
         envelope: how.write ? await writingEnvelope(context, storage, passphrase) : readingOnly,
@@ -111,20 +112,33 @@ function archiveDirOf(url: RawPath, settings: Settings): string {
 // Reading always goes by what names say; nothing is ever sealed with this one.
 const readingOnly: Envelope = plainEnvelope()
 
-/** Where the options say that the passphrase is. */
-export function passphraseSources({ settings, signal }: Pick<Context, 'settings' | 'signal'>): PassphraseOptions {
-  return { file: settings.path('passphrase-file'), command: settings.text('passphrase-command'), signal }
+/** Where the options say that the passphrase of `url` is; without one, a keyring is asked for what `--name` names. */
+export function passphraseSources(
+  { settings, signal }: Pick<Context, 'settings' | 'signal'>,
+  url?: RawPath,
+): PassphraseOptions {
+  const said = settings.flag('keyring')
+  const named = url !== undefined || settings.text('name') !== undefined
+  if (said && !named) throw new UsageError('Cannot take "--keyring" without a URL: say "--name"')
+  return {
+    file: settings.path('passphrase-file'),
+    command: settings.text('passphrase-command'),
+    keyring: named ? { said, account: () => accountOf(url ?? ('' as RawPath), settings) } : undefined,
+    signal,
+  }
 }
 
 /** Finds out the passphrase when the first encrypted object is opened, and never if there is none. */
 class LazyEnvelope {
   readonly #context: Context
+  readonly #url: RawPath
   #envelope: Promise<Envelope> | undefined
   /** Fulfilled when a warning about the passphrase is said, if there is one. */
   judged: Promise<void> | undefined
 
-  constructor(context: Context) {
+  constructor(context: Context, url: RawPath) {
     this.#context = context
+    this.#url = url
   }
 
   /** @param first - Nothing is stored yet: a prompt asks twice, and a weak passphrase is worth a warning. */
@@ -135,7 +149,7 @@ class LazyEnvelope {
 
   async #make(first: boolean): Promise<Envelope> {
     const { settings, log, signal } = this.#context
-    const passphrase = await readPassphrase({ ...passphraseSources(this.#context), confirm: first })
+    const passphrase = await readPassphrase({ ...passphraseSources(this.#context, this.#url), confirm: first })
     if (first && !settings.flag('dry-run')) this.judged = warnIfWeak(passphrase, log, { signal })
     const compression = settings.flag('no-compression')
       ? ({ algorithm: 'none' } as const)

@@ -13,7 +13,16 @@ import {
 } from './worlds.ts'
 
 /** Programs by name, and the Debian package of each. */
-const packages = { gpg: 'gnupg', tar: 'tar', rdiff: 'rdiff', python3: 'python3', find: 'findutils' } as const
+const packages = {
+  gpg: 'gnupg',
+  tar: 'tar',
+  rdiff: 'rdiff',
+  python3: 'python3',
+  find: 'findutils',
+  'dbus-run-session': 'dbus',
+  'gnome-keyring-daemon': 'gnome-keyring',
+  'secret-tool': 'libsecret-tools',
+} as const
 
 const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
 
