@@ -44,6 +44,8 @@ export interface Report {
 export interface Surroundings {
   /** Called before each input. */
   readonly onInput: (input: Uint8Array) => void
+  /** Counts what is allocated. */
+  readonly allocations: { readonly bytes: number }
   readonly coverage?: Coverage
   readonly onProgress?: (executions: number, blocks: number) => void
 }
@@ -76,8 +78,6 @@ class Run {
   #accepted = 0
   #judged = 0
   #toldMs = performance.now()
-  /** After the last input; what has been let go of meanwhile makes the next one look smaller, never larger. */
-  #arrayBytes = process.memoryUsage().arrayBuffers
 
   constructor(target: Target, order: Order, surroundings: Surroundings) {
     this.#target = target
@@ -169,7 +169,7 @@ class Run {
   }
 
   async #try(input: Uint8Array, ask: boolean): Promise<void> {
-    const before = this.#arrayBytes
+    const before = this.#surroundings.allocations.bytes
     const cpu = process.cpuUsage()
     let outcome: Outcome
     try {
@@ -178,8 +178,8 @@ class Run {
       return await this.#failed(input, error)
     }
     if (outcome.accepted) this.#accepted += 1
-    this.#arrayBytes = process.memoryUsage().arrayBuffers
-    if (this.#arrayBytes - before > this.#allowed(input, outcome)) await this.#confirmMemory(input)
+    const allocated = this.#surroundings.allocations.bytes - before
+    if (allocated > this.#allowed(input, outcome)) this.#tooMuch(input, outcome, allocated)
     const { slowMs } = this.#order
     if (slowMs !== undefined && milliseconds(process.cpuUsage(cpu)) > slowMs) await this.#confirmSlow(input, slowMs)
     if (ask) await this.#ask(input, outcome)
@@ -222,14 +222,8 @@ class Run {
     return base + perByte * (input.length + outputBytes)
   }
 
-  /** Again and from a clean slate: the first time other things may have been allocated as well. */
-  async #confirmMemory(input: Uint8Array): Promise<void> {
-    globalThis.gc?.()
-    const before = process.memoryUsage().arrayBuffers
-    const outcome = await this.#run(input)
-    const allocated = process.memoryUsage().arrayBuffers - before
+  #tooMuch(input: Uint8Array, outcome: Outcome, allocated: number): void {
     const allowed = this.#allowed(input, outcome)
-    if (allocated <= allowed) return
     this.#note('memory', `It allocated ${allocated} bytes; ${allowed} are allowed for ${input.length}`, input)
   }
 

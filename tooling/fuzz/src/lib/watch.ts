@@ -105,13 +105,7 @@ export class Watch {
       fileURLToPath(new URL('child.ts', import.meta.url)),
       [module.href, this.#current, coverage ? 'coverage' : ''],
       {
-        execArgv: [
-          `--max-old-space-size=${maxHeapMiB}`,
-          '--expose-gc',
-          '--conditions=@coalmine/source',
-          '--import',
-          loader,
-        ],
+        execArgv: [`--max-old-space-size=${maxHeapMiB}`, '--conditions=@coalmine/source', '--import', loader],
         env: { ...process.env, NODE_OPTIONS: '', NODE_V8_COVERAGE: '', VITEST: '' },
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -1,7 +1,14 @@
-import { FormatError, formatManifest, type Manifest, mayHold, parseManifest } from '@coalmine/volume-format'
+import {
+  FormatError,
+  formatManifest,
+  type Manifest,
+  ManifestDecoder,
+  mayHold,
+  parseManifest,
+} from '@coalmine/volume-format'
 import type { RawPath } from '@coalmine/bytes'
 import * as fc from 'fast-check'
-import { show } from '../lib/feed.ts'
+import { sameForAll, show } from '../lib/feed.ts'
 import { accepted, demand, refused, type Target } from '../lib/target.ts'
 
 const pieces = [
@@ -30,8 +37,14 @@ export const manifests: Target = {
     .array(fc.constantFrom(...pieces), { maxLength: 60 })
     .map((parts) => Buffer.from(parts.join(''), 'latin1')),
   run(input) {
-    const whole = read(input, { files: true })
-    const brief = read(input, { files: false })
+    const whole = sameForAll(input, (chunks) => {
+      const decoder = new ManifestDecoder()
+      return read(() => {
+        for (const chunk of chunks) decoder.push(chunk)
+        return decoder.finish()
+      })
+    })
+    const brief = read(() => parseManifest(input, { files: false }))
     if (whole === undefined || brief === undefined) {
       demand(whole === brief, `With its list of files it is ${show(whole)}, without it ${show(brief)}`)
       return refused
@@ -55,9 +68,9 @@ export const manifests: Target = {
   },
 }
 
-function read(input: Uint8Array, options: { files: boolean }): Manifest | undefined {
+function read(action: () => Manifest): Manifest | undefined {
   try {
-    return parseManifest(input, options)
+    return action()
   } catch (error) {
     if (error instanceof FormatError && (error.code === 'corrupt' || error.code === 'too-large')) return undefined
     throw error
