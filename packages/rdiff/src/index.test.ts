@@ -9,6 +9,7 @@ it('the package exports what its README describes, and nothing else', async () =
     'blockLengthFor',
     'delta',
     'patch',
+    'patchAll',
     'readSignature',
     'signature',
   ])

@@ -13,13 +13,16 @@ const largestWindow = 262_144
  */
 export class BasisReader {
   readonly #source: ByteSource
+  readonly #largest: number
   #window: Uint8Array = new Uint8Array(0)
   #windowStart = 0
   /** Bytes served from the window since it was filled. */
   #used = 0
 
-  constructor(source: ByteSource) {
+  /** @param largest - Bytes of the window at most. */
+  constructor(source: ByteSource, largest = largestWindow) {
     this.#source = source
+    this.#largest = largest
   }
 
   /** The range, if the window holds it: no waiting for what is there. */
@@ -32,7 +35,7 @@ export class BasisReader {
 
   /** The bytes of a range that lies within the source. */
   async *read(start: number, length: number): ByteStream {
-    if (length >= largestWindow) {
+    if (length >= this.#largest) {
       yield* this.#open(start, length)
       return
     }
@@ -42,7 +45,7 @@ export class BasisReader {
       return
     }
     // By what the last window really held, which is less than was wished for at the end of the source.
-    const grown = 2 * this.#used >= this.#window.length ? Math.min(2 * this.#window.length, largestWindow) : 0
+    const grown = 2 * this.#used >= this.#window.length ? Math.min(2 * this.#window.length, this.#largest) : 0
     const end = Math.min(this.#source.size, start + Math.max(length, grown, smallestWindow))
     this.#window = await collect(this.#open(start, end - start))
     this.#windowStart = start

@@ -14,7 +14,7 @@ describe('DeltaDecoder', () => {
     for (const lengthBytes of [0, 1, 2, 4, 8] as const) {
       for (let length = 1; length <= 64; length++) {
         const literal = new Uint8Array(length).fill(length)
-        expect(decode(writeDelta([{ literal, lengthBytes }]), 0)).toEqual([{ literal }])
+        expect(decode(writeDelta([{ literal, lengthBytes }]), 0)).toEqual([{ literal, at: 5 + lengthBytes }])
       }
     }
     for (const startBytes of [1, 2, 4, 8] as const) {
@@ -35,7 +35,8 @@ describe('DeltaDecoder', () => {
       { start: 0, length: 11 },
       { start: 12, length: 3 },
       { start: 12, length: 3 },
-      { literal: Uint8Array.of(1) },
+      // Behind the magic, five copies of nine bytes and its own code.
+      { literal: Uint8Array.of(1), at: 50 },
       { start: 15, length: 1 },
     ])
   })

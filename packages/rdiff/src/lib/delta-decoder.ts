@@ -3,7 +3,7 @@ import { RdiffError } from './rdiff-error.ts'
 
 /** What a delta says to do next: put these bytes, or bytes of the basis. */
 export type DeltaCommand =
-  | { readonly literal: Uint8Array }
+  | { readonly literal: Uint8Array; /** Where in the delta these bytes begin. */ readonly at: number }
   | { readonly literal?: undefined; readonly start: number; readonly length: number }
 
 const magic = 0x72730236
@@ -44,7 +44,7 @@ export class DeltaDecoder {
     while (at < bytes.length) {
       if (this.#literalLeft > 0) {
         const end = Math.min(bytes.length, at + this.#literalLeft)
-        commands.push({ literal: bytes.subarray(at, end) })
+        commands.push({ literal: bytes.subarray(at, end), at: base + at })
         this.#literalLeft -= end - at
         at = end
         continue

@@ -1,6 +1,7 @@
 import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { BasisReader } from './basis-reader.ts'
 import { DeltaDecoder } from './delta-decoder.ts'
+import { Gatherer } from './gatherer.ts'
 
 export interface PatchOptions {
   /**
@@ -11,9 +12,6 @@ export interface PatchOptions {
   readonly signal?: AbortSignal
 }
 
-/** Pieces below this are gathered; larger ones are passed on uncopied. */
-const smallBytes = 16_384
-const gatherBytes = 65_536
 /** Bytes of the delta decoded at a time: at most a third as many commands are in memory. */
 const stepBytes = 65_536
 
@@ -54,31 +52,4 @@ export async function* patch(basis: ByteSource, delta: ByteStream, options: Patc
   }
   decoder.finish()
   for (const ready of output.flush()) yield ready
-}
-
-const none: readonly Uint8Array[] = []
-
-/** Joins small pieces into chunks worth a trip. */
-class Gatherer {
-  #buffer: Uint8Array | undefined
-  #length = 0
-
-  /** Takes a piece; gives the chunks that are ready. */
-  add(piece: Uint8Array): readonly Uint8Array[] {
-    if (piece.length >= smallBytes) return [...this.flush(), piece]
-    const ready = this.#length + piece.length > gatherBytes ? this.flush() : none
-    this.#buffer ??= new Uint8Array(gatherBytes)
-    this.#buffer.set(piece, this.#length)
-    this.#length += piece.length
-    return ready
-  }
-
-  /** Gives what is left. */
-  flush(): readonly Uint8Array[] {
-    if (this.#buffer === undefined) return none
-    const ready = [this.#buffer.subarray(0, this.#length)]
-    this.#buffer = undefined
-    this.#length = 0
-    return ready
-  }
 }

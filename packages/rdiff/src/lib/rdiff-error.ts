@@ -7,8 +7,9 @@
  * - `corrupt`: it says something that cannot be
  * - `too-large`: it is, or it makes, more than the limits allow
  * - `basis`: the delta copies bytes that the basis does not have
+ * - `segments`: deltas to be applied at once have more segments than may be held; one by one they may be fine
  */
-export type RdiffErrorCode = 'unsupported' | 'truncated' | 'trailing' | 'corrupt' | 'too-large' | 'basis'
+export type RdiffErrorCode = 'unsupported' | 'truncated' | 'trailing' | 'corrupt' | 'too-large' | 'basis' | 'segments'
 
 /** A signature or a delta that cannot be used. Trying again with the same bytes fails in the same way. */
 export class RdiffError extends Error {

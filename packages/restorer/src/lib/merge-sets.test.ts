@@ -56,7 +56,10 @@ const scratch = () => {
 }
 
 /** What the merged sets say, and what they could not. */
-async function merged(readers: readonly SetReader[]): Promise<{ state: State; problems: string[] }> {
+async function merged(
+  readers: readonly SetReader[],
+  maxSegments?: number,
+): Promise<{ state: State; problems: string[] }> {
   const state: State = new Map()
   const problems: string[] = []
   let open: { path: string; node: Node; pieces: Uint8Array[] } | undefined
@@ -64,7 +67,7 @@ async function merged(readers: readonly SetReader[]): Promise<{ state: State; pr
     problems.push(`${path}: ${message}`)
     open = undefined
   }
-  for await (const parts of mergeSets(readers, { scratch, onProblem })) {
+  for await (const parts of mergeSets(readers, { scratch, onProblem, maxSegments })) {
     for (const part of parts) {
       if (part.type === 'entry') {
         expect(open).toBeUndefined()
@@ -116,7 +119,12 @@ describe('mergeSets()', () => {
         anyHistory,
         fc.nat(4),
         fc.oneof(fc.constant(''), anyPath),
-        fc.record({ cut, snapshots: fc.boolean(), piece: fc.constantFrom(100, 512, 65_536) }),
+        fc.record({
+          cut,
+          snapshots: fc.boolean(),
+          piece: fc.constantFrom(100, 512, 65_536),
+          segments: fc.constantFrom(undefined, 0, 5),
+        }),
         async (history, upTo, path, how) => {
           // Large files in chunks of a byte are all header.
           const large = history.flat().some((step) => JSON.stringify(step).includes('times'))
@@ -125,7 +133,7 @@ describe('mergeSets()', () => {
           const readers = sets
             .slice(0, count)
             .map((volumes) => readerOf(volumes, path as RawPath, large ? 65_536 : how.piece))
-          const { state, problems } = await merged(readers)
+          const { state, problems } = await merged(readers, how.segments)
           expect(problems).toEqual([])
           expect(byPath(state)).toEqual(byPath(below(states[count - 1]!, path)))
         },

@@ -1,6 +1,6 @@
-import { comparePaths, type ByteStream, type RawPath } from '@coalmine/bytes'
+import { comparePaths, type ByteSource, type ByteStream, type RawPath } from '@coalmine/bytes'
 import type { ScratchFile } from '@coalmine/filetree'
-import { patch, RdiffError } from '@coalmine/rdiff'
+import { patch, patchAll, RdiffError } from '@coalmine/rdiff'
 import type { DiffTarEntry, DiffTarPart } from '@coalmine/volume-format'
 import { Scratch } from './scratch.ts'
 import type { SetReader } from './set-reader.ts'
@@ -10,8 +10,16 @@ export interface MergeOptions {
   readonly scratch: (path: RawPath) => ScratchFile
   /** The state of a path cannot be told from the sets. Its entry may have been yielded, with a part of its data. */
   readonly onProblem: (path: RawPath, message: string) => void
+  /**
+   * Changes of one file are put together in memory up to so many segments, of 32 bytes each; with more of them, the file
+   * is made anew for each. 1,000,000 by default.
+   */
+  readonly maxSegments?: number
   readonly signal?: AbortSignal
 }
+
+// Deltas of one file below this are held in memory.
+const deltaMemoryBytes = 16 << 20
 
 export const nothingToBuildOn = 'what its changes build on is missing'
 
@@ -81,29 +89,87 @@ async function* writeState(states: readonly SetReader[], options: MergeOptions):
   yield [{ type: 'end' }]
 }
 
-/** The content after the last change. Of the states in between, one is held at a time. */
+/** The content after the last change. */
 async function* patched(states: readonly SetReader[], options: MergeOptions): ByteStream {
-  const { signal } = options
+  const { maxSegments = 1_000_000, signal } = options
   const [first, ...changes] = states
   const { path } = first!.entry!
   const openFile = () => options.scratch(path)
-  const last = changes.pop()!
-  let scratch = new Scratch(openFile)
+  const [oldest, between] = [new Scratch(openFile), new Scratch(openFile, deltaMemoryBytes)]
   try {
-    let basis = await scratch.fill(first!.data())
-    for (const change of changes) {
+    const basis = await oldest.fill(first!.data())
+    if (changes.length === 1) {
+      yield* patch(basis, changes[0]!.data(), { signal })
+      return
+    }
+    const deltas = await spooled(changes, between)
+    const all = patchAll(basis, deltas, { maxSegments, signal })[Symbol.asyncIterator]()
+    let next: IteratorResult<Uint8Array>
+    try {
+      next = await all.next()
+    } catch (error) {
+      // Too many for the memory, which is known before a byte comes.
+      if (!(error instanceof RdiffError && error.code === 'segments')) throw error
+      yield* patchedInTurn(basis, deltas, openFile, signal)
+      return
+    }
+    try {
+      for (; next.done !== true; next = await all.next()) yield next.value
+    } finally {
+      await all.return?.()
+    }
+  } finally {
+    oldest.close()
+    between.close()
+  }
+}
+
+/** The data of all entries, one behind the other in the scratch. */
+async function spooled(changes: readonly SetReader[], scratch: Scratch): Promise<ByteSource[]> {
+  const ends = [0]
+  const all = await scratch.fill(
+    (async function* () {
+      for (const change of changes) {
+        let end = ends.at(-1)!
+        for await (const bytes of change.data()) {
+          end += bytes.length
+          yield bytes
+        }
+        ends.push(end)
+      }
+    })(),
+  )
+  return changes.map((_, i) => part(all, ends[i]!, ends[i + 1]!))
+}
+
+function part(source: ByteSource, from: number, to: number): ByteSource {
+  const size = to - from
+  return { size, open: ({ start = 0, end = size } = {}) => source.open({ start: from + start, end: from + end }) }
+}
+
+/** The same, one delta after the other; of the states in between, two are held at a time. */
+async function* patchedInTurn(
+  oldest: ByteSource,
+  deltas: readonly ByteSource[],
+  openFile: () => ScratchFile,
+  signal: AbortSignal | undefined,
+): ByteStream {
+  let basis = oldest
+  let held: Scratch | undefined
+  try {
+    for (const delta of deltas.slice(0, -1)) {
       const next = new Scratch(openFile)
       try {
-        basis = await next.fill(patch(basis, change.data(), { signal }))
+        basis = await next.fill(patch(basis, delta.open(), { signal }))
       } catch (error) {
         next.close()
         throw error
       }
-      scratch.close()
-      scratch = next
+      held?.close()
+      held = next
     }
-    yield* patch(basis, last.data(), { signal })
+    yield* patch(basis, deltas.at(-1)!.open(), { signal })
   } finally {
-    scratch.close()
+    held?.close()
   }
 }
