@@ -249,6 +249,41 @@ describe('restore()', () => {
       repository.close()
     })
 
+    it('refuses a plain manifest that was cut off between two volumes', async () => {
+      const { open, memory, target } = await world([[folder(''), file('a', 'x'), file('b', 'y')]], { volumeBytes: 1 })
+      const key = await keyOf(memory, 'manifest')
+      const whole = Buffer.from(await collect(memory.get(key)))
+      await memory.put(key, fromBytes(whole.subarray(0, whole.indexOf('Volume 3:'))))
+      const repository = open()
+      await expect(restoreInto(target, { repository })).rejects.toMatchObject({
+        code: 'damaged',
+        message: `Cannot restore from "${key}": the manifest is cut off before volume 3, which is on the storage`,
+      })
+      // With its list of files, which comes last, it is whole: the volume was left behind by an interrupted run.
+      const again = open()
+      await memory.put(
+        key,
+        fromBytes(Buffer.concat([whole.subarray(0, whole.indexOf('Volume 3:')), Buffer.from('Filelist 0\n')])),
+      )
+      await restoreInto(target, { repository: again })
+      expect(readdirSync(target)).toEqual(['a'])
+      repository.close()
+      again.close()
+    })
+
+    it('refuses an increment whose manifest names no volume: it is no empty change', async () => {
+      const { open, memory, target } = await world([[folder(''), file('a', 'x')], [file('b', 'y')]])
+      const key = await keyOf(memory, 'duplicity-inc.20231114T221320Z.to.20231114T221500Z.manifest')
+      const text = Buffer.from(await collect(memory.get(key))).toString('latin1')
+      await memory.put(key, fromBytes(Buffer.from(`${text.replace('Volume 1:', 'Wolume 1:')}Filelist 0\n`, 'latin1')))
+      const repository = open()
+      await expect(restoreInto(target, { repository })).rejects.toMatchObject({
+        code: 'damaged',
+        message: `Cannot restore from "${key}": the manifest names no volume`,
+      })
+      repository.close()
+    })
+
     it('names the volume that is no archive, though its hash is right', async () => {
       const garbage = { bytes: Buffer.alloc(1024, 'x'), path: path('b') }
       const { open, target } = await world([[folder(''), file('a', 'x'), garbage]])

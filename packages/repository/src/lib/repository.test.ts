@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { collect, fromBytes, type RawPath } from '@coalmine/bytes'
 import { tempDir } from '@coalmine/fixtures'
 import { createPassphraseEnvelope } from '@coalmine/openpgp'
-import { createMemoryStorage, type Storage, StorageError } from '@coalmine/storage'
+import { createMemoryStorage, passThrough, type Storage, StorageError } from '@coalmine/storage'
 import { type Envelope, gzipEnvelope, type SetTimes, sigTarEnd } from '@coalmine/volume-format'
 import { describe, expect, it } from 'vitest'
 import { openRepository, type RepositoryOptions } from './repository.ts'
@@ -54,6 +54,21 @@ const keysOf = async (storage: Storage) => {
 }
 
 describe('Repository', () => {
+  it('does not follow a listing that never ends', async () => {
+    const endless = passThrough(createMemoryStorage(), {
+      async *list() {
+        for (let number = 0; ; number++) yield { key: `object ${number}`, size: 1 }
+      },
+    })
+    const { open } = await world({ storage: endless, maxListedObjects: 1000 })
+    const repository = open()
+    await expect(repository.collect()).rejects.toMatchObject({
+      code: 'unreadable',
+      message: 'Cannot read the listing of the storage: it has more than 1000 objects',
+    })
+    repository.close()
+  })
+
   it('puts volumes, then signatures, then the manifest', async () => {
     const { open, events, storage } = await world({ envelope: gzipEnvelope({}) })
     const repository = open({ lock: true })

@@ -42,6 +42,8 @@ export interface RepositoryOptions {
   /** Take the archive dir's lock, so that sets may be written. */
   readonly lock?: boolean
   readonly prefixes?: Prefixes
+  /** How long a listing may be that is held, for a storage that never ends it: 2,000,000 objects (some 400 TB of volumes). */
+  readonly maxListedObjects?: number
   /** Tries for a volume whose hash is wrong; 5. */
   readonly tries?: number
   readonly signal?: AbortSignal
@@ -304,8 +306,13 @@ export class Repository {
   }
 
   async #list(): Promise<Collection> {
+    const { maxListedObjects = 2_000_000 } = this.#options
     const objects: StoredObject[] = []
     for await (const { key, size, modifiedMs } of this.storage.list({ signal: this.#options.signal })) {
+      if (objects.length === maxListedObjects) {
+        const message = `Cannot read the listing of the storage: it has more than ${maxListedObjects} objects`
+        throw new RepositoryError('unreadable', message)
+      }
       objects.push({ key, size, modifiedMs })
     }
     return collectSets(objects, { prefixes: this.#options.prefixes })

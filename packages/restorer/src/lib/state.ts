@@ -5,7 +5,7 @@ import type { BackupSet, DiffTarPart, Manifest } from '@coalmine/volume-format'
 import { RestoreError } from './errors.ts'
 import type { RestoreEvent } from './events.ts'
 import { mergeSets } from './merge-sets.ts'
-import { missingNumber, volumesFor } from './plan.ts'
+import { missingNumber, unnamedNumber, volumesFor } from './plan.ts'
 import { readParts, SetReader } from './set-reader.ts'
 
 export interface StateOptions {
@@ -40,10 +40,19 @@ export async function openState(options: StateOptions): Promise<State> {
   const plans: { set: BackupSet; manifest: Manifest; numbers: number[] }[] = []
   for (const set of sets) {
     const manifest = await repository.manifest(set, { files: false })
+    // Every set has a volume. Taken at its word, an increment whose manifest names none would count as no change at all.
+    if (manifest.volumes.size === 0) {
+      throw new RestoreError('damaged', `Cannot restore from "${set.manifest?.key}": the manifest names no volume`)
+    }
     const missing = missingNumber(manifest)
     if (missing !== undefined) {
       const key = set.manifest?.key
       throw new RestoreError('damaged', `Cannot restore from "${key}": the manifest leaves out volume ${missing}`)
+    }
+    const unnamed = unnamedNumber(set, manifest)
+    if (unnamed !== undefined) {
+      const what = `the manifest is cut off before volume ${unnamed}, which is on the storage`
+      throw new RestoreError('damaged', `Cannot restore from "${set.manifest?.key}": ${what}`)
     }
     plans.push({ set, manifest, numbers: volumesFor(manifest, path) })
   }

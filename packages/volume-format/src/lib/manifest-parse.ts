@@ -10,6 +10,8 @@ export interface ParseManifestOptions {
   maxBytes?: number
   /** How long one line may be, 4 MiB by default. */
   maxLineBytes?: number
+  /** How many volumes it may name, a million by default: each takes a few hundred bytes. */
+  maxVolumes?: number
 }
 
 /**
@@ -36,8 +38,9 @@ export class ManifestDecoder {
   #begunBytes = 0
   #wanted = true
 
-  constructor({ files = true, maxBytes = 2 ** 30, maxLineBytes = 4 * 2 ** 20 }: ParseManifestOptions = {}) {
-    this.#reader = new ManifestReader(files)
+  constructor(options: ParseManifestOptions = {}) {
+    const { files = true, maxBytes = 2 ** 30, maxLineBytes = 4 * 2 ** 20, maxVolumes = 1_000_000 } = options
+    this.#reader = new ManifestReader(files, maxVolumes)
     this.#maxBytes = maxBytes
     this.#maxLineBytes = maxLineBytes
   }
@@ -111,13 +114,15 @@ const words = /[^\t-\r ]+/g
 class ManifestReader {
   readonly #manifest: Manifest = { volumes: new Map() }
   readonly #collect: boolean
+  readonly #maxVolumes: number
   #section: Section | undefined
   #inFiles = false
   #files: ManifestFile[] | undefined
   #last = 0
 
-  constructor(collect: boolean) {
+  constructor(collect: boolean, maxVolumes: number) {
     this.#collect = collect
+    this.#maxVolumes = maxVolumes
   }
 
   /** Whether a line that begins with this byte can mean anything: only headings begin at the margin. */
@@ -161,6 +166,9 @@ class ManifestReader {
     this.#keep()
     const number = Number(numberedHeading.exec(line)?.[1])
     if (!(Number.isSafeInteger(number) && number > 0)) throw corrupt(line, 'it names no volume')
+    if (this.#manifest.volumes.size >= this.#maxVolumes) {
+      throw new FormatError('too-large', `Cannot read a manifest of more than ${this.#maxVolumes} volumes`)
+    }
     this.#section = { number, hashes: new Map() }
     this.#inFiles = false
   }

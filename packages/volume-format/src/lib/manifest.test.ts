@@ -124,6 +124,13 @@ describe('a manifest', () => {
     expect(() => parseManifest(long, { maxLineBytes: 5000 })).toThrow(expect.objectContaining({ code: 'too-large' }))
   })
 
+  it('that names more volumes than anybody has is refused', () => {
+    const volume = (number: number) => `Volume ${number}:\n StartingPath .\n EndingPath .\n`
+    const three = bytes([1, 2, 3].map((number) => volume(number)).join(''))
+    expect(parseManifest(three, { maxVolumes: 3 }).volumes.size).toBe(3)
+    expect(() => parseManifest(three, { maxVolumes: 2 })).toThrow(expect.objectContaining({ code: 'too-large' }))
+  })
+
   it('that is too large is refused when it comes in pieces, before a line is whole', () => {
     const piece = bytes('x'.repeat(1000))
     const endless = (options: ParseManifestOptions) => {
