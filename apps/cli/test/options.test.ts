@@ -15,6 +15,7 @@ import { itWith } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
 import { optionTable } from '../src/lib/option-table.ts'
 import { said, type World, world } from './coalmine.ts'
+import { selectionCases } from './selection-cases.ts'
 
 /** A small tree: a file, a folder with a file of three blocks of noise, a link. */
 function plant(folder: string): string {
@@ -49,8 +50,8 @@ const sizeOf = (place: World, part: string) => {
   return statSync(join(place.folder, 'storage', name)).size
 }
 
-/** By option: a test in which it changes the outcome. The last test of this file holds them against the table. */
-const tested = new Set<string>()
+/** By option: a test in which it changes the outcome. The last test of this file holds them against the table; those that choose files are in selection.test.ts. */
+const tested = new Set<string>([...selectionCases.map(({ option }) => option), 'sizes', 'print0'])
 function option(names: string | string[], what: string, fn: () => Promise<void>): void {
   for (const name of [names].flat()) tested.add(name)
   it(`--${[names].flat().join(', --')}: ${what}`, fn, 60_000)

@@ -4,11 +4,15 @@ export const exitCode = {
   generic: 1,
   commandLineOld: 2,
   interrupted: 4,
+  listUnreadable: 7,
   badUrl: 8,
   badArchiveDir: 9,
   restoreTargetExists: 11,
   verifyTargetMissing: 12,
   sourceMissing: 13,
+  notUnderRoot: 14,
+  badGlob: 15,
+  redundantInclude: 16,
   notInArchive: 19,
   nothingToRestore: 20,
   hashMismatch: 21,
@@ -21,6 +25,10 @@ export const exitCode = {
   backendDenied: 51,
   backendNotFound: 52,
   backendNoSpace: 53,
+  redundantFilter: 70,
+  trailingFilter: 71,
+  badFilesFrom: 72,
+  emptyFilesFrom: 73,
 } as const
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode]

@@ -47,6 +47,26 @@ const byClass: Readonly<Record<string, { readonly codes: Codes; readonly other: 
   FileTreeError: { codes: {}, other: exitCode.generic },
 }
 
+/** Of what the rules for choosing files can be wrong. A mistake in the words of an option counts as any other. */
+const selectionCodes: Codes = {
+  'not-under-root': exitCode.notUnderRoot,
+  'double-slash': exitCode.badGlob,
+  'redundant-include': exitCode.redundantInclude,
+  'bad-range': exitCode.exception,
+  'bad-regexp': exitCode.exception,
+  'unsupported-regexp': exitCode.unbuilt,
+  'redundant-filter': exitCode.redundantFilter,
+  'trailing-filter': exitCode.trailingFilter,
+  'absolute-files-from': exitCode.badFilesFrom,
+  'unsafe-files-from': exitCode.badFilesFrom,
+  'empty-files-from': exitCode.emptyFilesFrom,
+}
+
+function selectionCode(code: string, compat: Compat): number {
+  if (compat === '3') return selectionCodes[code] ?? exitCode.user
+  return selectionCodes[code] ?? (code === 'empty-pattern' ? exitCode.exception : exitCode.commandLineOld)
+}
+
 /** What to say and which code to end with. */
 export function failureOf(error: unknown, compat: Compat): Failure {
   if (error instanceof UsageError) {
@@ -65,6 +85,10 @@ export function failureOf(error: unknown, compat: Compat): Failure {
     return { exitCode: exitCode.exception, text: String(error), name: 'Error', unexpected: true }
   }
   const known = byClass[error.name]
+  if (error.name === 'SelectionError' && 'code' in error) {
+    const number = selectionCode(String(error.code), compat)
+    return { exitCode: number, text: error.message, name: error.name, unexpected: false }
+  }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const number = known === undefined ? exitCode.exception : (known.codes[code] ?? known.other)
   return { exitCode: number, text: error.message, name: error.name, unexpected: known === undefined }

@@ -1,3 +1,5 @@
+import { selectionRows } from './selection-table.ts'
+
 /** What an option takes. */
 export type OptionType = 'flag' | 'integer' | 'text' | 'path' | 'time' | 'verbosity'
 
@@ -14,6 +16,8 @@ export type ActionName =
   | 'remove-all-inc-of-but-n-full'
   | 'passphrase'
   | 'keyring'
+  | 'explain'
+  | 'select'
 
 export interface OptionRow {
   /** Long name without dashes. */
@@ -44,6 +48,14 @@ const removing: readonly ActionName[] = [
 
 /** Every option there is. Parser and help are made from it. */
 export const optionTable: readonly OptionRow[] = [
+  ...selectionRows,
+  {
+    name: 'sizes',
+    type: 'flag',
+    help: 'list what each folder would weigh, biggest first',
+    actions: ['select'],
+  },
+  { name: 'print0', type: 'flag', help: 'end each line of output with NUL instead', actions: ['select'] },
   { name: 'passphrase-file', type: 'path', argument: 'FILE', help: 'read the passphrase from the first line of FILE' },
   {
     name: 'passphrase-command',
@@ -245,6 +257,20 @@ export const actionTable: readonly ActionRow[] = [
     aliases: ['cl'],
     arguments: 'URL',
     help: 'list what no restore would read; with --force delete it',
+  },
+  {
+    name: 'select',
+    aliases: [],
+    arguments: 'SOURCE',
+    help: 'list what a backup of SOURCE would take',
+    own: true,
+  },
+  {
+    name: 'explain',
+    aliases: [],
+    arguments: 'SOURCE PATH…',
+    help: 'say of each PATH whether a backup of SOURCE would take it, and which rule decides',
+    own: true,
   },
   {
     name: 'passphrase',

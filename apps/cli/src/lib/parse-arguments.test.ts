@@ -56,10 +56,9 @@ describe('parseArguments()', () => {
   })
 
   it('refuses by name what the real program has and this one has not', () => {
-    expect(() => parse('full', '--include', 'x')).toThrow('Cannot take "--include": choosing files is not built yet')
     expect(() => parse('--encrypt-key=AB')).toThrow('Cannot take "--encrypt-key": keys are not built yet')
     expect(() => parse('--s3-region-name', 'x')).toThrow('it concerns a service that is not built in')
-    expect(() => parse('verify', 'file:///b', 'x')).toThrow('Cannot run "verify": verifying is not built yet')
+    expect(() => parse('replicate', 'file:///b')).toThrow('Cannot run "replicate": replicating is not built yet')
     expect(() => parse('--full-if-old', '3D')).toThrow('Cannot take "--full-if-older-than": incremental chains')
   })
 
@@ -68,6 +67,18 @@ describe('parseArguments()', () => {
     expect(() => parse('-q')).toThrow('Cannot take "-q": there is no such option')
     expect(() => parse('full', '--volsize')).toThrow('Cannot take "--volsize": its value MIB is missing')
     expect(() => parse('--force=yes')).toThrow('Cannot take "--force=yes": --force has no value')
+  })
+
+  it('keeps the order of all options, and the last value of each', () => {
+    const { sequence, options } = parse('--include', 'a', 'full', '--filter-literal', '--exclude=b', '--include', 'c')
+    expect(sequence).toEqual([
+      { name: 'include', value: 'a' },
+      { name: 'filter-literal', value: true },
+      { name: 'exclude', value: 'b' },
+      { name: 'include', value: 'c' },
+    ])
+    expect(options.get('include')).toBe('c')
+    expect(parse('--include-globbing-filelist', 'l').sequence).toEqual([{ name: 'include-filelist', value: 'l' }])
   })
 
   it('takes everything after two dashes as it is', () => {

@@ -8,7 +8,16 @@ export interface ParsedArguments {
   /** `undefined` when no action was said: two arguments then imply one. */
   readonly action: ActionName | undefined
   readonly operands: readonly RawPath[]
+  /** The last value of each. */
   readonly options: ReadonlyMap<string, RawPath | true>
+  /** All of them in their order, for those whose order counts. */
+  readonly sequence: readonly SaidOption[]
+}
+
+/** An option by its name in the table, with its value. */
+export interface SaidOption {
+  readonly name: string
+  readonly value: RawPath | true
 }
 
 const byName = new Map<string, OptionRow>()
@@ -30,7 +39,7 @@ export function textOf(raw: RawPath): string {
  * @throws UsageError for what nobody knows, CommandError for what the real program has and this one has not.
  */
 export function parseArguments(argv: readonly RawPath[]): ParsedArguments {
-  const options = new Map<string, RawPath | true>()
+  const sequence: SaidOption[] = []
   const operands: RawPath[] = []
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at]!
@@ -47,7 +56,7 @@ export function parseArguments(argv: readonly RawPath[]): ParsedArguments {
     let { value } = read
     if (row.type === 'flag') {
       if (value !== undefined) throw new UsageError(`Cannot take "${textOf(word)}": ${shown} has no value`)
-      options.set(row.name, true)
+      sequence.push({ name: row.name, value: true })
       continue
     }
     if (value === undefined) {
@@ -55,9 +64,10 @@ export function parseArguments(argv: readonly RawPath[]): ParsedArguments {
       if (at >= argv.length) throw new UsageError(`Cannot take "${shown}": its value ${row.argument} is missing`)
       value = argv[at]!
     }
-    options.set(row.name, value)
+    sequence.push({ name: row.name, value })
   }
-  return { ...takeAction(operands), options }
+  const options = new Map(sequence.map(({ name, value }) => [name, value]))
+  return { ...takeAction(operands), options, sequence }
 }
 
 function readOption(word: RawPath): { row: OptionRow; shown: string; value: RawPath | undefined } | undefined {

@@ -9,30 +9,6 @@ export const refusedActions: Readonly<Record<string, string>> = {
   replicate: 'replicating',
 }
 
-const selection = [
-  'include',
-  'exclude',
-  'include-regexp',
-  'exclude-regexp',
-  'include-filelist',
-  'exclude-filelist',
-  'include-globbing-filelist',
-  'exclude-globbing-filelist',
-  'include-filelist-stdin',
-  'exclude-filelist-stdin',
-  'exclude-device-files',
-  'exclude-other-filesystems',
-  'exclude-if-present',
-  'exclude-older-than',
-  'files-from',
-  'filter-globbing',
-  'filter-ignorecase',
-  'filter-literal',
-  'filter-regexp',
-  'filter-strictcase',
-  'null-separator',
-  'copy-links',
-]
 const keys = [
   'encrypt-key',
   'hidden-encrypt-key',
@@ -77,7 +53,6 @@ const gone: Readonly<Record<string, string>> = {
 
 /** Why an option of the real program is not taken, or `undefined` for a name that nobody knows. */
 export function refusedOption(name: string): string | undefined {
-  if (selection.includes(name)) return 'choosing files is not built yet'
   if (keys.includes(name)) return 'keys are not built yet, only passphrases are'
   if (chains.includes(name)) return 'incremental chains are not built yet'
   if (services.test(name)) return 'it concerns a service that is not built in'
@@ -85,4 +60,4 @@ export function refusedOption(name: string): string | undefined {
 }
 
 /** Whether the option takes a value in the real program; only to skip over it. */
-export const refusedNames: readonly string[] = [...selection, ...keys, ...chains, ...Object.keys(gone)]
+export const refusedNames: readonly string[] = [...keys, ...chains, ...Object.keys(gone)]

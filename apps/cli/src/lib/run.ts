@@ -30,7 +30,7 @@ export async function runCommandLine(): Promise<number> {
       return exitCode.ok
     }
     const { action, implied } = decide(parsed)
-    const settings = new Settings(parsed.options, action)
+    const settings = new Settings(parsed, action)
     log = openLog(settings, parsed)
     if (implied)
       log.notice(
@@ -78,7 +78,8 @@ function decide(parsed: ParsedArguments): { action: ActionName; implied: boolean
     const wanted = actionTable.find((row) => row.name === action)!.arguments
     const names = wanted.split(' ')
     const least = names.filter((name) => !name.startsWith('[')).length
-    if (operands.length >= least && operands.length <= names.length) {
+    const most = wanted.endsWith('…') ? Number.POSITIVE_INFINITY : names.length
+    if (operands.length >= least && operands.length <= most) {
       checkUrls(action, operands)
       return { action, implied: false }
     }
@@ -125,6 +126,10 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/keyring.ts')).keyring(operands, context)
     case 'passphrase':
       return (await import('./actions/passphrase.ts')).passphrase(operands, context)
+    case 'select':
+      return (await import('./actions/select.ts')).select(operands, context)
+    case 'explain':
+      return (await import('./actions/explain.ts')).explain(operands, context)
     case 'collection-status':
       return (await import('./actions/status.ts')).status(operands, context)
     case 'cleanup':

@@ -15,11 +15,14 @@ export type Compat = '3' | '0.8'
 export class Settings {
   readonly nowSeconds: number
   readonly compat: Compat
+  /** All options in their order. */
+  readonly sequence: ParsedArguments['sequence']
   readonly #options: ParsedArguments['options']
 
   /** @throws UsageError for a value that cannot be, and for options that the action does not know. */
-  constructor(options: ParsedArguments['options'], action: ActionName) {
+  constructor({ options, sequence }: Pick<ParsedArguments, 'options' | 'sequence'>, action: ActionName) {
     this.#options = options
+    this.sequence = sequence
     for (const row of optionTable) {
       if (options.has(row.name) && row.actions !== undefined && !row.actions.includes(action)) {
         throw new UsageError(`Cannot take "--${row.name}" with "${action}": it belongs to ${row.actions.join(' and ')}`)

@@ -7,9 +7,15 @@ import { BackupError } from './errors.ts'
 import type { BackupEvent } from './events.ts'
 import { type BackupStatistics, emptyStatistics } from './statistics.ts'
 
+/** Where entries come from: their walk is taken as it is. */
+export type EntrySource = Pick<Tree, 'walk' | 'open'>
+
 export interface FullBackupOptions {
-  /** What to back up. The caller opens and closes it. */
-  readonly tree: Tree
+  /**
+   * What to back up: a file tree, or any source of entries in the order of archives (a selection of a tree). The caller
+   * opens and closes it.
+   */
+  readonly tree: EntrySource
   readonly repository: Repository
   readonly set: NewSet
   /** What the manifest says of the source: raw bytes, as the real program would write them. */

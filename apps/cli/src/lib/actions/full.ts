@@ -1,14 +1,13 @@
 import { hostname } from 'node:os'
-import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backupFull, type BackupEvent, type BackupResult, surveyFull } from '@coalmine/archiver'
-import { displayPath, joinPath, type RawPath, rawFromText, rawToBytes } from '@coalmine/bytes'
-import { openTree, type Tree } from '@coalmine/filetree'
+import { displayPath, joinPath, type RawPath, rawFromText } from '@coalmine/bytes'
+import { chooseFiles, type Choice, openSource, type OpenSource } from '../choice.ts'
 import { CommandError, exitCode } from '../exit-codes.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { Progress } from '../progress.ts'
 import { type Context, localPath, Session } from '../session.ts'
-import { canonicalSource } from '../source.ts'
+import { canonicalSource, openableSource } from '../source.ts'
 import { formatStatistics } from '../statistics-text.ts'
 
 /** `full`, and `backup` when there is nothing yet: writes a full set of the source. */
@@ -16,6 +15,7 @@ export async function full([source, url]: readonly RawPath[], context: Context, 
   const { settings, signal } = context
   const root = canonicalSource(localPath(source!))
   const folder = openableSource(root)
+  const choice = await chooseFiles(root, folder, settings)
   const session = await Session.open(url!, context, { write: true })
   try {
     const { chains } = await session.collect(context)
@@ -28,11 +28,11 @@ export async function full([source, url]: readonly RawPath[], context: Context, 
     if (!settings.flag('no-encryption')) await session.repository.checkPassphrase()
     const times = chains.flatMap((chain) => chain.sets.map((set) => set.endSeconds))
     const timeSeconds = await freeTime(Math.max(0, ...times), context)
-    const tree = await openTree(folder, { signal })
+    const opened = await openSource(folder, choice, signal)
     try {
-      await write(session, tree, root, timeSeconds, context)
+      await write(session, opened, choice, timeSeconds, context)
     } finally {
-      await tree.close()
+      await opened.close()
     }
   } finally {
     await session.close()
@@ -41,16 +41,17 @@ export async function full([source, url]: readonly RawPath[], context: Context, 
 
 async function write(
   session: Session,
-  tree: Tree,
-  root: RawPath,
+  { tree, warnings }: OpenSource,
+  choice: Choice,
   timeSeconds: number,
   context: Context,
 ): Promise<void> {
   const { settings, log, signal } = context
+  const { root } = choice
   const startMs = Date.now()
   const dryRun = settings.flag('dry-run')
   const showProgress = settings.flag('progress')
-  const total = showProgress && !dryRun ? await totalBytes(openableSource(root), signal) : 0
+  const total = showProgress && !dryRun ? await totalBytes(choice, signal) : 0
   const progress = showProgress ? new Progress(log, total, settings.integer('progress-rate') ?? 3) : undefined
   const onEvent = (event: BackupEvent) => {
     if (event.type === 'progress') session.readSoFar(event.bytes)
@@ -84,26 +85,13 @@ async function write(
     })
   }
   progress?.end(result.statistics.rawDeltaSize)
+  // Nothing that a nightly mail should repeat.
+  for (const { message } of warnings())
+    if (dryRun) log.warning(message)
+    else log.info(message)
   if (settings.flag('no-print-statistics')) return
   const frame = { startMs, endMs: Date.now(), destinationBytes: result.set.volumeBytes }
   log.always('notice', formatStatistics(result.statistics, frame))
-}
-
-/**
- * The source as it is opened: through a symlink, because nobody means the link itself.
- *
- * @throws CommandError when there is nothing.
- */
-function openableSource(root: RawPath): Buffer {
-  const path = rawToBytes(root)
-  try {
-    const isFolder = statSync(path).isDirectory()
-    return isFolder ? Buffer.concat([path, Buffer.from('/.')]) : path
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    const reason = code === 'ENOENT' ? 'no such file or folder' : code
-    throw new CommandError(exitCode.sourceMissing, `Cannot back up "${displayPath(root)}": ${reason}`, { cause: error })
-  }
 }
 
 /** The time of the new set, later than the last one's: names and restore times are whole seconds. */
@@ -124,8 +112,8 @@ async function freeTime(lastSeconds: number, { settings, signal }: Context): Pro
 }
 
 /** Bytes of all files, for the share that is done; a walk that reads no content. */
-async function totalBytes(source: Buffer, signal: AbortSignal): Promise<number> {
-  const tree = await openTree(source, { signal })
+async function totalBytes(choice: Choice, signal: AbortSignal): Promise<number> {
+  const { tree, close } = await openSource(openableSource(choice.root), choice, signal)
   let bytes = 0
   try {
     for await (const { entries } of tree.walk()) {
@@ -133,7 +121,7 @@ async function totalBytes(source: Buffer, signal: AbortSignal): Promise<number> 
     }
     return bytes
   } finally {
-    await tree.close()
+    await close()
   }
 }
 

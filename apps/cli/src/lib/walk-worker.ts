@@ -1,0 +1,4 @@
+import { serve } from '@coalmine/filetree/worker'
+import { createSelector } from './selector.ts'
+
+serve(createSelector)
