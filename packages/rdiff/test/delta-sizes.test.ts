@@ -15,6 +15,12 @@ const log = Buffer.from(
   Array.from({ length: 9000 }, (_, i) => `2031-01-01T00:${i % 60}:00 host unit[${i % 7}]: did ${i}\n`).join(''),
 )
 const zeros = Buffer.alloc(600_000)
+// Blocks of two marks in zeros: weak sums are equal all the time, strong ones not.
+const [marks, otherMarks] = [200, 300].map((least) => {
+  const content = Buffer.alloc(300_000)
+  for (let at = 0; at < content.length; at += random.integer(least, 1200)) content[at] = 7
+  return content
+}) as [Buffer, Buffer]
 const oneBlock = Buffer.concat(Array.from({ length: 300 }, () => noise.subarray(0, 2048)))
 const period = Buffer.concat(Array.from({ length: 6000 }, () => noise.subarray(0, 100)))
 
@@ -43,6 +49,8 @@ const pairs: [kind: string, name: string, old: Buffer, next: Buffer][] = [
   ['edited', 'text, 200 bytes', text, edited(text, 200)],
   ['edited', 'zeros, 20 bytes', zeros, edited(zeros, 20)],
   ['edited', 'one block repeated, 20 bytes', oneBlock, edited(oneBlock, 20)],
+  ['edited', 'marks in zeros, 20 bytes', marks, edited(marks, 20)],
+  ['inserted', 'marks in zeros, 9 times 5 bytes', marks, scattered(marks, 9, 5, 0)],
   ['shifted', 'noise, a byte put before', noise, Buffer.concat([Buffer.from('x'), noise])],
   ['shifted', 'text, its first 777 bytes gone', text, text.subarray(777)],
   ['inserted', 'noise, 30 times 100 bytes', noise, scattered(noise, 30, 100, 0)],
@@ -63,6 +71,7 @@ const pairs: [kind: string, name: string, old: Buffer, next: Buffer][] = [
   ['moved', 'halves changed over', noise, Buffer.concat([noise.subarray(299_999), noise.subarray(0, 299_999)])],
   ['all zeros', 'after noise', noise, zeros],
   ['all zeros', 'before noise', zeros, noise],
+  ['random', 'marks in zeros, elsewhere', marks, otherMarks],
   ['random', 'nothing in common', noise, other],
   ['unchanged', 'text', text, text],
 ]

@@ -1,5 +1,6 @@
 const longestLiteral = 32_768
-const largestBuffer = 65_536
+/** Four such literals, with their lengths. */
+const largestBuffer = 4 * (longestLiteral + 3)
 
 /**
  * Writes the commands of a delta in their shortest encodings. Copies that go on where the last one ended become one;

@@ -6,9 +6,15 @@ import { sharedKernel } from './wasm-kernel.ts'
 import { createScanner } from './wasm-scanner.ts'
 import { nextSuffix, weakSum } from './weak-sums.ts'
 
-/** Smaller pieces are gathered, larger ones cut: so much is worked on at once, and a block or two. */
+/** Smaller pieces are gathered, larger ones cut: so much is worked on at once, or a quarter of a block, beside a block. */
 const gatherBytes = 65_536
 const stepBytes = 262_144
+/**
+ * For each byte of content, so many may be hashed in vain; with a basis of very many gigabytes, more. Noise takes none,
+ * other content that is only similar and mostly zeros up to a hundred.
+ */
+const leastPatience = 128
+const mostPatience = 256
 /** Blocks that are signed ahead at most, once block after block was found. */
 const mostAhead = 64
 
@@ -23,8 +29,8 @@ export interface DeltaEncoderOptions {
  * Makes a delta of content that comes in pieces, against the signature of its basis: blocks of the basis are found
  * wherever they are in the content, by their sums.
  *
- * What comes out depends on the content alone, not on its pieces. It holds about three blocks, 64 KiB of content and a
- * literal of 32 KiB.
+ * What comes out depends on the content alone, not on its pieces. It holds about three blocks, half a MiB of content and
+ * what was not taken yet of the delta.
  *
  * @throws RangeError when the signature contradicts itself.
  */
@@ -33,6 +39,7 @@ export class DeltaEncoder {
   readonly #scanner: BlockScanner
   readonly #writer = new CommandWriter()
   readonly #blockBytes: number
+  readonly #enoughBytes: number
   #held: Uint8Array = nothing
   #heldBytes = 0
   #finished = false
@@ -47,6 +54,8 @@ export class DeltaEncoder {
   #ahead: number
   /** Content bytes before those at hand. */
   #before = 0
+  /** Where in the content the last block that was found ends. */
+  #foundEnd = 0
   /** For each byte of content, so many may be hashed for blocks that turn out not to be in the basis. */
   readonly #patience: number
   /** Bytes that were hashed for such blocks. */
@@ -57,10 +66,11 @@ export class DeltaEncoder {
     const index = basis instanceof DeltaIndex ? basis : new DeltaIndex(basis)
     this.#index = index
     this.#blockBytes = index.signature.blockBytes
+    this.#enoughBytes = this.#blockBytes + Math.max(gatherBytes, this.#blockBytes >>> 2)
     this.#scanner = createScanner(index, kernel ? sharedKernel() : undefined)
     this.#ahead = this.#scanner.lanes
     // In a basis of many gigabytes, weak sums are equal by chance that often.
-    this.#patience = Math.min(64, 16 + (4 * index.blocks * this.#blockBytes) / 2 ** 32)
+    this.#patience = Math.min(mostPatience, leastPatience + (4 * index.blocks * this.#blockBytes) / 2 ** 32)
   }
 
   /** Bytes hashed so far for blocks that were not in the basis, though their weak sum was: what chance, or malice, cost. */
@@ -79,13 +89,11 @@ export class DeltaEncoder {
       this.#writer.literal(chunk)
       return this.#writer.take()
     }
-    const block = this.#blockBytes
-    const enough = block + Math.max(gatherBytes, block)
-    const step = Math.max(stepBytes, 2 * block)
+    const step = Math.max(stepBytes, this.#blockBytes >>> 2)
     for (let at = 0; at < chunk.length;) {
       const piece = chunk.subarray(at, at + step)
       at += piece.length
-      if (this.#heldBytes + piece.length < enough) this.#hold(piece)
+      if (this.#heldBytes + piece.length < this.#enoughBytes) this.#hold(piece)
       else this.#work(piece)
     }
     return this.#writer.take()
@@ -112,7 +120,7 @@ export class DeltaEncoder {
   #hold(piece: Uint8Array): void {
     const needed = this.#heldBytes + piece.length
     if (needed > this.#held.length) {
-      const larger = new Uint8Array(Math.max(4096, 2 * needed))
+      const larger = new Uint8Array(Math.min(this.#enoughBytes, Math.max(4096, 2 * needed)))
       larger.set(this.#held.subarray(0, this.#heldBytes))
       this.#held = larger
     }
@@ -179,8 +187,11 @@ export class DeltaEncoder {
     this.#at = at
     this.#missed = weak
     if (at === last && !this.#index.has(weak)) return
-    const found = this.#check(weak, this.#blockBytes)
-    if (found >= 0) this.#found(found, this.#blockBytes)
+    const block = this.#blockBytes
+    if (!this.#mayHash(block)) return
+    const found = this.#index.find(weak, this.#scanner.strong(at, block), 0)
+    if (found < 0) this.#wasted += block
+    else this.#found(found, block)
   }
 
   /** What is left is shorter than a block, or a block that is not in the basis: it may end with the last one of that. */
@@ -195,7 +206,7 @@ export class DeltaEncoder {
     if (weak === -1) weak = weakSum(kind, bytes, from, end)
     if (this.#missed !== -1 || weak !== lastWeak) this.#at = nextSuffix(kind, bytes, from, end, weak, lastWeak)
     while (this.#at < end) {
-      if (this.#check(lastWeak, end - this.#at) === blocks - 1) {
+      if (this.#mayHash(end - this.#at) && this.#isLast(lastWeak, end - this.#at)) {
         const length = end - this.#at
         this.#literal(from, this.#at)
         return this.#found(blocks - 1, length)
@@ -205,19 +216,28 @@ export class DeltaEncoder {
     this.#literal(from, end)
   }
 
-  /** The block with the weak sum and the strong sum of the bytes at the position; -1 if there is none. */
-  #check(weak: number, length: number): number {
-    // Else whoever chooses the weak sums of a signature could have every byte of the content hashed a block's length
-    // of times. It depends on the content's bytes alone, and without malice it hardly ever happens.
-    if (this.#wasted > this.#patience * (this.#before + this.#at + length) + 2 ** 20) return -1
-    const found = this.#index.find(weak, this.#scanner.strong(this.#at, length), 0)
-    if (found < 0) this.#wasted += length
-    return found
+  /**
+   * Whether to hash so many bytes at the position, which may be in vain. Else whoever chooses the weak sums of a signature,
+   * or content with few symbols in it, could have every byte hashed a block's length of times. It depends on the content
+   * alone. Where a change was made in place, the next block that is as it was is a number of whole blocks behind the last.
+   */
+  #mayHash(length: number): boolean {
+    const at = this.#before + this.#at
+    if ((at - this.#foundEnd) % this.#blockBytes === 0) return true
+    return this.#wasted <= this.#patience * (at + length) + 2 ** 20
+  }
+
+  /** Whether the bytes at the position are the last block of the basis. */
+  #isLast(weak: number, length: number): boolean {
+    const isLast = this.#index.matches(this.#index.blocks - 1, weak, this.#scanner.strong(this.#at, length), 0)
+    if (!isLast) this.#wasted += length
+    return isLast
   }
 
   #found(block: number, length: number): void {
     this.#writer.copy(block * this.#blockBytes, length)
     this.#at += length
+    this.#foundEnd = this.#before + this.#at
     this.#missed = -1
     this.#expected = block + 1
   }

@@ -1,4 +1,5 @@
 import type { Signature } from './signature-decoder.ts'
+import { signatureKinds } from './signature-format.ts'
 
 const bigEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 0
 // Where a pair of 64 bits, as a number, has its lower and its upper half.
@@ -37,11 +38,8 @@ export class DeltaIndex {
   readonly #directoryShift: number
 
   constructor(signature: Signature) {
-    const { weak, strong, strongBytes, blockBytes } = signature
-    if (!(Number.isSafeInteger(blockBytes) && blockBytes > 0 && strong.length === weak.length * strongBytes)) {
-      const facts = `${weak.length} weak sums, ${strong.length} bytes of strong ones of ${strongBytes}, blocks of ${blockBytes}`
-      throw new RangeError(`Cannot make a delta against a signature of ${facts}: they do not belong together`)
-    }
+    checkSignature(signature)
+    const { weak } = signature
     this.signature = signature
     this.blocks = weak.length
     this.#pairs = sortedPairs(signature)
@@ -103,6 +101,16 @@ export class DeltaIndex {
       if (difference !== 0) return difference
     }
     return 0
+  }
+}
+
+function checkSignature({ kind, hash, weak, strong, strongBytes, blockBytes }: Signature): void {
+  const known = signatureKinds.find((one) => one.kind === kind && one.hash === hash)
+  const whole = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most
+  const fits = whole(blockBytes, 2 ** 32 - 1) && whole(strongBytes, known?.maxStrongBytes ?? 0)
+  if (!fits || strong.length !== weak.length * strongBytes) {
+    const facts = `${weak.length} blocks of ${blockBytes} bytes, ${strong.length} bytes of ${hash} sums of ${strongBytes} each`
+    throw new RangeError(`Cannot make a delta against a signature of ${facts}: that cannot be`)
   }
 }
 

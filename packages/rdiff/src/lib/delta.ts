@@ -1,6 +1,7 @@
 import type { ByteStream } from '@coalmine/bytes'
 import { DeltaEncoder } from './delta-encoder.ts'
 import type { DeltaIndex } from './delta-index.ts'
+import { Gatherer } from './gatherer.ts'
 import type { Signature } from './signature-decoder.ts'
 
 export interface DeltaOptions {
@@ -10,8 +11,7 @@ export interface DeltaOptions {
 /**
  * The delta that makes `content` of the basis that was signed, as `rdiff delta` would make it, or shorter.
  *
- * Nothing is read before the first pull. It holds about three blocks, 64 KiB of content and a literal of 32 KiB, beside
- * the index of the signature.
+ * Nothing is read before the first pull. It holds about three blocks and a MiB, beside the index of the signature.
  *
  * @param content - The new content, in order.
  * @param basis - The signature of the old content, or an index of it, which several deltas may share.
@@ -28,9 +28,11 @@ export async function* delta(
   const { signal } = options
   signal?.throwIfAborted()
   const encoder = new DeltaEncoder(basis)
+  const output = new Gatherer()
   for await (const chunk of content) {
     signal?.throwIfAborted()
-    yield* encoder.push(chunk)
+    for (const part of encoder.push(chunk)) for (const ready of output.add(part)) yield ready
   }
-  yield* encoder.finish()
+  for (const part of encoder.finish()) for (const ready of output.add(part)) yield ready
+  for (const ready of output.flush()) yield ready
 }
