@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -332,6 +333,21 @@ describe('options of reading', () => {
     expect((await place.run(['restore', place.url, `${place.target}2`, '--no-restore-ownership'])).code).toBe(0)
     expect(statSync(join(`${place.target}2`, 'a')).uid).toBe(process.getuid!())
     expect((await place.run(['restore', place.url, `${place.target}3`, '--do-not-restore-ownership'])).code).toBe(0)
+  })
+
+  tested.add('no-special-files')
+  itWith(['mkfifo'], '--no-special-files restores no pipes, which are restored otherwise', async () => {
+    const place = await planted()
+    execFileSync('mkfifo', [join(place.source, 'pipe')])
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    const whole = await place.run(['restore', place.url, place.target])
+    expect(whole.code, said(whole)).toBe(0)
+    expect(statSync(join(place.target, 'pipe')).isFIFO()).toBe(true)
+    const without = await place.run(['restore', place.url, `${place.target}2`, '--no-special-files', '-v5'])
+    expect(without.code, said(without)).toBe(0)
+    expect(without.out).toContain('Leaving out pipe of type fifo\n')
+    expect(existsSync(join(`${place.target}2`, 'pipe'))).toBe(false)
+    expect(existsSync(join(`${place.target}2`, 'a'))).toBe(true)
   })
 
   option('dry-run', 'of a restore names the volumes', async () => {

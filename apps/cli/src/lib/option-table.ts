@@ -151,6 +151,12 @@ export const optionTable: readonly OptionRow[] = [
     actions: ['restore'],
   },
   {
+    name: 'no-special-files',
+    type: 'flag',
+    help: 'restore no devices and no pipes (devices take root anyway)',
+    actions: ['restore'],
+  },
+  {
     name: 'dry-run',
     type: 'flag',
     help: 'say what would be done and change nothing',

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { isMainThread } from 'node:worker_threads'
 import {
   chmodSync,
   chownSync,
@@ -110,9 +111,9 @@ export const nodeEffects: FileEffects = {
   utimes: (path, atime, mtime) => utimesSync(path, timeOf(atime), timeOf(mtime)),
   lchown: (path, uid, gid) => lchownSync(path, uid, gid),
   lutimes: (path, atime, mtime) => lutimesSync(path, timeOf(atime), timeOf(mtime)),
-  mkfifo: (folder, name, mode) => makeNode(folder, 'mkfifo', ['-m', mode.toString(8), '--', name]),
+  mkfifo: (folder, name, mode) => makeNode(folder, 'mkfifo', mode, [name]),
   mknod: (folder, name, mode, type, major, minor) =>
-    makeNode(folder, 'mknod', ['-m', mode.toString(8), '--', name, type, String(major), String(minor)]),
+    makeNode(folder, 'mknod', mode, [name, type, String(major), String(minor)]),
 }
 
 function factsOf(stats: BigIntStats): FileFacts {
@@ -170,8 +171,13 @@ const refusals: readonly (readonly [string, string])[] = [
   ['File exists', 'EEXIST'],
 ]
 
-/** Node has no call for this: the system's command does it, in its working folder, so that no odd path has to be told. */
-function makeNode(folder: Address, command: string, args: string[]): void {
+/**
+ * Node has no call for this: the system's command does it, in its working folder, so that no odd path has to be told.
+ *
+ * The command is not told the mode, if that can be helped: it would change the mode of what it made by the name, which may
+ * lead to another thing by then. The umask says it instead, from the first moment on.
+ */
+function makeNode(folder: Address, command: string, mode: number, args: string[]): void {
   if (typeof folder !== 'string') {
     throw Object.assign(new Error(`the folder's path is not ASCII, and ${command} cannot be sent there`), {
       code: 'ENOTSUP',
@@ -179,15 +185,30 @@ function makeNode(folder: Address, command: string, args: string[]): void {
   }
   // Between fork and exec the child still has our descriptors, under a number of its own in /proc.
   const cwd = folder.replace(/^\/proc\/\d+\/fd\//, '/proc/self/fd/')
-  const done = spawnSync(command, args, {
-    cwd,
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: 30_000,
-  })
+  const byUmask = isMainThread && (mode & 0o111) === 0
+  const argv = byUmask ? ['--', ...args] : ['-m', mode.toString(8), '--', ...args]
+  const done = withUmask(byUmask ? ~mode & 0o777 : undefined, () =>
+    spawnSync(command, argv, {
+      cwd,
+      env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: 30_000,
+    }),
+  )
   if (done.error !== undefined) throw done.error
   if (done.status === 0) return
   const said = done.stderr.toString().trim()
-  const code = refusals.find(([words]) => said.includes(words))?.[1] ?? 'unknown'
-  throw Object.assign(new Error(said === '' ? `${command} ended with ${done.status ?? done.signal}` : said), { code })
+  const [words, code] = refusals.find(([some]) => said.includes(some)) ?? [said, 'unknown']
+  const reason = words === '' ? `${command} ended with ${done.status ?? done.signal}` : words.toLowerCase()
+  throw Object.assign(new Error(reason), { code })
+}
+
+function withUmask<T>(mask: number | undefined, call: () => T): T {
+  if (mask === undefined) return call()
+  const before = process.umask(mask)
+  try {
+    return call()
+  } finally {
+    process.umask(before)
+  }
 }

@@ -1,5 +1,5 @@
 import type { RawPath } from '@coalmine/bytes'
-import { itWith, tempDir } from '@coalmine/fixtures'
+import { itWith, run, tempDir } from '@coalmine/fixtures'
 import {
   chmodSync,
   chownSync,
@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -454,6 +455,38 @@ describe('createTreeWriter() with trouble', () => {
     }
   })
 
+  itWith(['mkfifo', 'sh'], 'makes pipes without telling their mode, which would be set by a name', async () => {
+    const bin = await tempDir('bin')
+    const [path, mask] = [process.env['PATH'], process.umask(0)]
+    const real = (await run(['sh', '-c', 'command -v mkfifo'])).stdout.toString().trim()
+    writeFileSync(
+      join(bin, 'mkfifo'),
+      `#!/bin/sh\necho "$@" >> "${bin}/said"\numask >> "${bin}/said"\nexec ${real} "$@"\n`,
+      {
+        mode: 0o755,
+      },
+    )
+    process.env['PATH'] = `${bin}:${path}`
+    try {
+      const writer = writerFor()
+      writer.fifo(entry('p', 'fifo', { mode: 0o664 }))
+      writer.fifo(entry('q', 'fifo', { mode: 0o4777 }))
+      writer.finish()
+      expect(process.umask()).toBe(0)
+    } finally {
+      process.umask(mask)
+      process.env['PATH'] = path
+    }
+    expect(problems).toEqual([])
+    const modes = ['p', 'q'].map((name) => statSync(join(target, name)).mode & 0o777)
+    expect(modes).toEqual([0o664, 0o777])
+    const said = readFileSync(join(bin, 'said'), 'utf8').trim().split('\n')
+    if (nodeEffects.descriptors() !== undefined) {
+      expect(said.filter((line) => line.startsWith('-- .coalmine-'))).toHaveLength(2)
+      expect(said.filter((line) => /^0?177$/.test(line))).toHaveLength(2)
+    }
+  })
+
   it('goes on after a name that is too long, and a link target that is too long', () => {
     const writer = writerFor()
     writer.file(entry('x'.repeat(256), 'file'), bytes('x'))
@@ -532,7 +565,7 @@ describe('createTreeWriter() with trouble', () => {
       chmod: 2,
       chown: 3,
       close: 6,
-      descriptors: 4,
+      descriptors: 6,
       fchmod: 3,
       fchown: 3,
       fstat: 3,

@@ -126,12 +126,14 @@ class ConfinedWriter implements TreeWriter {
 
   fifo(entry: WriteEntry): void {
     this.#ready(entry)
-    this.#make(entry, 'fifo', (folder, temporary) => this.#effects.mkfifo(folder.here(), temporary, entry.mode & 0o777))
+    this.#make(entry, 'fifo', (folder, temporary) =>
+      this.#effects.mkfifo(folder.here(), temporary, this.#nodeMode(entry)),
+    )
   }
 
   device(entry: WriteEntry): void {
     this.#ready(entry)
-    const { path, kind, mode, devMajor = 0, devMinor = 0 } = entry
+    const { path, kind, devMajor = 0, devMinor = 0 } = entry
     if (![devMajor, devMinor].every((number) => Number.isInteger(number) && number >= 0 && number < 2 ** 32)) {
       const reason = `the system has no device ${devMajor}, ${devMinor}`
       this.#reporter.tell(path, 'create', new FileTreeError('EINVAL', sentence('create', path, reason)))
@@ -139,7 +141,7 @@ class ConfinedWriter implements TreeWriter {
     }
     const type = kind === 'block-device' ? 'b' : 'c'
     this.#make(entry, type === 'b' ? 'block-device' : 'character-device', (folder, temporary) =>
-      this.#effects.mknod(folder.here(), temporary, mode & 0o777, type, devMajor, devMinor),
+      this.#effects.mknod(folder.here(), temporary, this.#nodeMode(entry), type, devMajor, devMinor),
     )
   }
 
@@ -317,6 +319,11 @@ class ConfinedWriter implements TreeWriter {
     } finally {
       if (!done) this.#discard(entry, folder, temporary)
     }
+  }
+
+  /** What a pipe or device is made with: nobody else's until it gets its own mode, where it can get that afterwards. */
+  #nodeMode(entry: WriteEntry): number {
+    return this.#effects.descriptors() === undefined ? entry.mode & 0o777 : fileMode
   }
 
   #discard(entry: WriteEntry, folder: FolderStack, temporary: string): void {

@@ -6,5 +6,7 @@ export type RestoreEvent =
   | { readonly type: 'entry'; readonly path: RawPath; readonly kind: EntryKind }
   | { readonly type: 'volume'; readonly number: number; readonly done: number; readonly total: number }
   | { readonly type: 'progress'; readonly bytes: number }
+  /** A device or pipe that was not to be restored. */
+  | { readonly type: 'special-left-out'; readonly path: RawPath; readonly kind: EntryKind }
   /** The beginning of a file is missing in the volumes; it is left out and counted. */
   | { readonly type: 'incomplete'; readonly path: RawPath; readonly message: string }

@@ -14,6 +14,8 @@ export interface RestoreOptions {
   /** What to restore, relative to the root of the backup; everything by default. It becomes the target itself. */
   readonly path?: RawPath
   readonly writer: TreeWriter
+  /** Whether devices and pipes are restored; true. */
+  readonly specialFiles?: boolean
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RestoreEvent) => void
 }
@@ -42,7 +44,7 @@ const wholeFileBytes = 1 << 20
  */
 export async function restore(options: RestoreOptions): Promise<RestoreSummary> {
   const { repository, sets, path = '' as RawPath, writer, signal, onEvent = () => undefined } = options
-  const run = new Restore(path, writer, onEvent)
+  const run = new Restore(options, path, onEvent)
   const onProblem = (at: RawPath, message: string) => run.leaveOut(at, message)
   const scratch = (at: RawPath) => writer.scratch(below(at, path))
   const state = await openState({ repository, sets, path, scratch, signal, onEvent, onProblem })
@@ -83,12 +85,14 @@ class Restore {
   isPast = false
   readonly #path: RawPath
   readonly #writer: TreeWriter
+  readonly #specialFiles: boolean
   readonly #onEvent: (event: RestoreEvent) => void
   #file: { entry: WriteEntry; sink: FileSink | undefined; pieces: Uint8Array[]; held: number } | undefined
 
-  constructor(path: RawPath, writer: TreeWriter, onEvent: (event: RestoreEvent) => void) {
+  constructor({ writer, specialFiles = true }: RestoreOptions, path: RawPath, onEvent: (event: RestoreEvent) => void) {
     this.#path = path
     this.#writer = writer
+    this.#specialFiles = specialFiles
     this.#onEvent = onEvent
   }
 
@@ -129,6 +133,10 @@ class Restore {
       return this.leaveOut(entry.path, `its first ${entry.firstBlock! - 1} blocks are missing`)
     }
     this.entries += 1
+    if (!this.#specialFiles && isSpecial(entry.meta.kind)) {
+      this.#onEvent({ type: 'special-left-out', path: entry.path, kind: entry.meta.kind })
+      return
+    }
     const meta: WriteEntry = { ...entry.meta, path: below(entry.path, this.#path) }
     this.#onEvent({ type: 'entry', path: entry.path, kind: meta.kind })
     if (meta.kind === 'file') this.#file = { entry: meta, sink: undefined, pieces: [], held: 0 }
@@ -163,4 +171,8 @@ class Restore {
     else file.sink.commit()
     this.#onEvent({ type: 'progress', bytes: this.bytes })
   }
+}
+
+function isSpecial(kind: WriteEntry['kind']): boolean {
+  return kind === 'fifo' || kind === 'character-device' || kind === 'block-device'
 }

@@ -68,6 +68,7 @@ async function write(
       sets: chosen.sets,
       path,
       writer,
+      specialFiles: !settings.flag('no-special-files'),
       signal,
       onEvent,
     })
@@ -150,6 +151,8 @@ function tell(event: RestoreEvent, log: Log, progress: Progress | undefined): vo
         code: code.progress,
         extra: `${event.done} ${event.total}`,
       })
+    case 'special-left-out':
+      return log.info(`Leaving out ${displayPath(event.path)} of type ${kindName(event.kind)}`)
     case 'incomplete':
       return log.warning(`Error restoring ${displayPath(event.path)}, left out: ${event.message}`, {
         code: code.cannotProcess,
