@@ -8,6 +8,7 @@ import {
 } from '@coalmine/volume-format'
 import { code } from './log.ts'
 import type { Compat } from './settings.ts'
+import { oneLine } from './visible.ts'
 
 export interface CollectionText {
   /** The report for people. */
@@ -27,7 +28,7 @@ export function formatCollection(collection: Collection, archiveDir: string, com
     'Collection Status',
     '-----------------',
     'Connecting with backend: BackendWrapper',
-    `Archive dir: ${archiveDir}`,
+    `Archive dir: ${oneLine(archiveDir)}`,
     '',
     `Found ${others.length} ${count(others.length, 'secondary backup chain', compat)}.`,
   ]
@@ -86,7 +87,7 @@ export function collectionWarnings(collection: Collection, compat: Compat): Coll
   }
   if (orphanedSignatures.length > 0) {
     const head = `Warning, found the following remote orphaned ${count(orphanedSignatures.length, 'signature file', compat)}:`
-    const names = orphanedSignatures.map((set) => set.object.key)
+    const names = orphanedSignatures.map((set) => oneLine(set.object.key))
     warnings.push({ code: code.orphanedSignatures, text: [head, ...names].join('\n') })
   }
   if (signatureChains.length > 0 && matched === undefined) {
@@ -106,7 +107,7 @@ export function collectionWarnings(collection: Collection, compat: Compat): Coll
 
 function objectsOf({ manifest, volumes }: BackupSet): string {
   const objects = [...(manifest === undefined ? [] : [manifest]), ...volumes.values()]
-  return `[${objects.map((object) => object.key).join(', ')}]`
+  return `[${objects.map((object) => oneLine(object.key)).join(', ')}]`
 }
 
 /** `chains` as 0.8 says it, `chain(s)` as 1.0 and later do. */

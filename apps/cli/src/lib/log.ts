@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { type RawPath, rawToBytes } from '@coalmine/bytes'
+import { visible } from './visible.ts'
 
 /** Levels of messages: a message is shown when its level is at most the verbosity. */
 export const level = { error: 0, warning: 2, notice: 3, info: 5, debug: 9 } as const
@@ -145,7 +146,7 @@ export class Log {
   #human(name: Level, text: string): void {
     const { timestamps = false, nowMs = Date.now } = this.#options
     const prefix = timestamps ? `${stamp(nowMs())} ${name.toUpperCase()} ` : ''
-    const bytes = Buffer.from(`${prefix}${text}\n`)
+    const bytes = Buffer.from(`${prefix}${visible(text)}\n`)
     if (name !== 'error') return this.#output(bytes)
     this.#flush()
     process.stderr.write(bytes)

@@ -1,6 +1,7 @@
 import { type RawPath, rawToBytes } from '@coalmine/bytes'
 import { createRegistry, type Storage, withRetry } from '@coalmine/storage'
 import type { Context } from './session.ts'
+import { oneLine } from './visible.ts'
 
 const storages = createRegistry({
   file: async (url, context) => (await import('@coalmine/storage-file')).openFileUrl(url, context),
@@ -14,7 +15,7 @@ export async function openStorageUrl(url: RawPath, { settings, log, signal }: Co
   return withRetry({
     tries,
     onEvent: ({ failures, error, delayMs }) => {
-      const reason = error instanceof Error ? error.message : 'unknown error'
+      const reason = error instanceof Error ? oneLine(error.message) : 'unknown error'
       const pause = `the next one comes in ${Math.round(delayMs / 1000)} s`
       log.warning(`Try ${failures} of ${tries} failed, ${pause}: ${reason}`)
     },

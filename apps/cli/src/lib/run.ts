@@ -12,6 +12,7 @@ import { rawArguments } from './raw-arguments.ts'
 import type { Context } from './session.ts'
 import { type Compat, Settings, verbosityOf } from './settings.ts'
 import { isUrl } from './source.ts'
+import { oneLine } from './visible.ts'
 
 /** Runs the command line of this process. Never throws: what goes wrong is said, and is the exit code. */
 export async function runCommandLine(): Promise<number> {
@@ -39,7 +40,7 @@ export async function runCommandLine(): Promise<number> {
     return (await dispatch(action, parsed.operands, { settings, log, signal: signals.signal })) ?? exitCode.ok
   } catch (error) {
     const failure = failureOf(signals.signal.aborted ? interruption(signals.name, error) : error, compatOf(words))
-    log.error(failure.text, { code: failure.exitCode, extra: failure.name })
+    log.error(oneLine(failure.text), { code: failure.exitCode, extra: failure.name })
     if (failure.hint !== undefined) log.error(failure.hint, { code: failure.exitCode })
     if (failure.unexpected && error instanceof Error) log.debug(error.stack ?? '')
     return failure.exitCode

@@ -12,6 +12,7 @@ import { code, type Log, quotePath } from './log.ts'
 import { type PassphraseOptions, readPassphrase } from './passphrase.ts'
 import { expandHome, type Settings } from './settings.ts'
 import { openStorageUrl } from './open-storage.ts'
+import { oneLine } from './visible.ts'
 import { warnIfWeak } from './weak-warning.ts'
 
 /** What every action works with. */
@@ -52,7 +53,7 @@ export class Session {
   static async open(url: RawPath, context: Context, how: { write: boolean; lock?: boolean }): Promise<Session> {
     const { settings, log, signal } = context
     const archiveDir = archiveDirOf(url, settings)
-    log.info(`Using archive dir: ${archiveDir}`)
+    log.info(`Using archive dir: ${oneLine(archiveDir)}`)
     const storage = await openStorageUrl(url, context)
     const progress = { sourceBytes: 0 }
     try {
@@ -86,7 +87,7 @@ export class Session {
     for (const { text, code: number } of collectionWarnings(collection, settings.compat))
       log.warning(text, { code: number })
     for (const object of collection.duplicates) {
-      log.warning(`"${object.key}" is left aside: there is another object in its place`)
+      log.warning(`"${oneLine(object.key)}" is left aside: there is another object in its place`)
     }
     return collection
   }
@@ -195,30 +196,35 @@ export function localPath(operand: RawPath): RawPath {
 function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
   switch (event.type) {
     case 'put':
-      return log.info(`Writing ${event.key}`, { code: code.uploadBegin, extra: quotePath(event.key as RawPath) })
+      return log.info(`Writing ${oneLine(event.key)}`, {
+        code: code.uploadBegin,
+        extra: quotePath(event.key as RawPath),
+      })
     case 'stored':
-      return log.info(`Wrote ${event.key} (${event.bytes} bytes)`, {
+      return log.info(`Wrote ${oneLine(event.key)} (${event.bytes} bytes)`, {
         code: code.uploadDone,
         extra: quotePath(event.key as RawPath),
       })
     case 'volume-stored':
       return log.info(`Processed volume ${event.number}`, { code: code.progress, extra: String(sourceBytes) })
     case 'deleted':
-      return log.info(`Deleted ${event.key}`)
+      return log.info(`Deleted ${oneLine(event.key)}`)
     case 'get':
-      return log.info(`Reading ${event.key} (${event.bytes} bytes)`)
+      return log.info(`Reading ${oneLine(event.key)} (${event.bytes} bytes)`)
     case 'hash-retry':
-      return log.warning(`"${event.key}" is not what the manifest says: reading it again after try ${event.attempt}`)
+      return log.warning(
+        `"${oneLine(event.key)}" is not what the manifest says: reading it again after try ${event.attempt}`,
+      )
     case 'spool-short':
       return log.notice(
         `"${displayPath(rawFromText(event.folder))}" has room for few volumes: ${event.parallel} instead of ${event.wanted} at a time`,
       )
     case 'copies-not-kept':
-      return log.warning(`The backup is complete, but its copies in the archive dir are not: ${event.message}`)
+      return log.warning(`The backup is complete, but its copies in the archive dir are not: ${oneLine(event.message)}`)
     case 'left-behind':
-      return log.warning(`These objects of the failed set could not be removed: ${event.keys.join(', ')}`)
+      return log.warning(`These objects of the failed set could not be removed: ${oneLine(event.keys.join(', '))}`)
     case 'damaged-manifest':
-      return log.warning(`The newest manifest "${event.key}" is damaged: ${event.message}`)
+      return log.warning(`The newest manifest "${oneLine(event.key)}" is damaged: ${oneLine(event.message)}`)
     case 'own-archive-dir':
       return log.warning(
         `The lock of the archive dir cannot be taken on this machine: using "${displayPath(event.folder as RawPath)}" instead`,

@@ -15,6 +15,7 @@ import type { Log } from '../log.ts'
 import { type Context, Session } from '../session.ts'
 import type { Compat } from '../settings.ts'
 import { textOf } from '../parse-arguments.ts'
+import { oneLine } from '../visible.ts'
 
 /** `remove-older-than`: whole chains that ended before a time; the newest chain stays whatever its age. */
 export async function removeOlderThan([time, url]: readonly RawPath[], context: Context): Promise<void> {
@@ -153,7 +154,7 @@ function isEmpty({ sets, signatures }: Extraneous): boolean {
 
 function namesOf(removal: Removal): string {
   return objectsToDelete(removal)
-    .map(({ key }) => key)
+    .map(({ key }) => oneLine(key))
     .sort()
     .join('\n')
 }

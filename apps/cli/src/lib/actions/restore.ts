@@ -7,6 +7,7 @@ import { CommandError, exitCode } from '../exit-codes.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { Progress } from '../progress.ts'
 import { type Context, localPath, Session } from '../session.ts'
+import { oneLine } from '../visible.ts'
 
 const kindNames: Readonly<Record<string, string>> = {
   file: 'reg',
@@ -110,7 +111,7 @@ async function plan(session: Session, chosen: SetsForTime, path: RawPath, log: L
     for (const number of volumesFor(manifest, path)) {
       const object = set.volumes.get(number)
       if (object === undefined) missing += 1
-      lines.push(`\t${object === undefined ? `volume ${number}, which is missing` : object.key}`)
+      lines.push(`\t${object === undefined ? `volume ${number}, which is missing` : oneLine(object.key)}`)
     }
   }
   log.always('notice', ['Required volumes to restore:', ...lines].join('\n'))
@@ -154,7 +155,7 @@ function tell(event: RestoreEvent, log: Log, progress: Progress | undefined): vo
     case 'special-left-out':
       return log.info(`Leaving out ${displayPath(event.path)} of type ${kindName(event.kind)}`)
     case 'incomplete':
-      return log.warning(`Error restoring ${displayPath(event.path)}, left out: ${event.message}`, {
+      return log.warning(`Error restoring ${displayPath(event.path)}, left out: ${oneLine(event.message)}`, {
         code: code.cannotProcess,
         extra: quotePath(event.path),
       })
@@ -164,7 +165,7 @@ function tell(event: RestoreEvent, log: Log, progress: Progress | undefined): vo
 }
 
 function tellProblem(problem: WriteProblem, log: Log): void {
-  log.warning(`Error restoring ${displayPath(problem.path)}: ${problem.message}`, {
+  log.warning(`Error restoring ${displayPath(problem.path)}: ${oneLine(problem.message)}`, {
     code: code.cannotProcess,
     extra: quotePath(problem.path),
   })

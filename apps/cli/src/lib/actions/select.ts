@@ -5,6 +5,7 @@ import { code, type Log, quotePath } from '../log.ts'
 import { type Context, localPath } from '../session.ts'
 import { canonicalSource, openableSource } from '../source.ts'
 import { byteText } from '../statistics-text.ts'
+import { oneLine } from '../visible.ts'
 
 /** `select`: what a backup of a source would take, or what its folders would weigh. Nothing is read but names. */
 export async function select([source]: readonly RawPath[], { settings, log, signal }: Context): Promise<void> {
@@ -34,7 +35,7 @@ export async function select([source]: readonly RawPath[], { settings, log, sign
 
 /** Beside the listing, which may go to another program. */
 function complain(message: string, log: Log): void {
-  if (log.shows('warning')) process.stderr.write(`${message}\n`)
+  if (log.shows('warning')) process.stderr.write(`${oneLine(message)}\n`)
   log.recordOnly('warning', message)
 }
 
