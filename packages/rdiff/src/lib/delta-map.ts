@@ -6,8 +6,8 @@ import { RdiffError } from './rdiff-error.ts'
 const stepBytes = 65_536
 
 /**
- * Where the content that a delta makes comes from: its segments in order, 16 bytes of memory for each (and twice that
- * while it is read). Each is a stretch of what the delta was made against, or of the delta itself.
+ * Where the content that a delta makes comes from: its segments in order, 16 bytes of memory for each, or twice that
+ * where room was made for more. Each is a stretch of what the delta was made against, or of the delta itself.
  */
 export class DeltaMap {
   /** Bytes that the delta makes. */
@@ -66,6 +66,33 @@ export class DeltaMap {
     this.#origins = new Float64Array(2 * this.count)
     this.#origins.set(origins)
   }
+}
+
+/**
+ * About how many stretches of the basis and of the deltas the content that the last of them makes is put together from,
+ * when each was made against what the one before it makes.
+ */
+export function countStretches(maps: readonly DeltaMap[]): number {
+  let below: { map: DeltaMap; counts: Float64Array } | undefined
+  for (const map of maps) {
+    // How many there are before each segment.
+    const counts = new Float64Array(map.count + 1)
+    for (let i = 0; i < map.count; i++) {
+      const origin = map.origin(i)
+      const length = map.end(i) - map.start(i)
+      const whole = below === undefined || origin < 0
+      const own = whole ? 1 : 1 + stretchesBefore(below!, origin + length) - stretchesBefore(below!, origin)
+      counts[i + 1] = counts[i]! + own
+    }
+    below = { map, counts }
+  }
+  return below === undefined ? 1 : below.counts[below.map.count]!
+}
+
+function stretchesBefore({ map, counts }: { map: DeltaMap; counts: Float64Array }, position: number): number {
+  const segment = map.find(position)
+  const part = (position - map.start(segment)) / (map.end(segment) - map.start(segment))
+  return counts[segment]! + part * (counts[segment + 1]! - counts[segment]!)
 }
 
 /**

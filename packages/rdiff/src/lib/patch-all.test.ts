@@ -220,6 +220,25 @@ describe('patchAll() refuses', () => {
     await expect(all([fine], { maxBytes: Number.NaN })).rejects.toThrow(RangeError)
   })
 
+  it('to put small pieces together again and again, before a byte is made', async () => {
+    const small = writeDelta(
+      Array.from(
+        { length: 3000 },
+        (_, i) => ({ start: (i * 7) % 200, startBytes: 1, length: 1, lengthBytes: 1 }) as const,
+      ),
+    )
+    const times = (count: number) =>
+      writeDelta(
+        Array.from({ length: count }, () => ({ start: 0, startBytes: 1, length: 3000, lengthBytes: 2 }) as const),
+      )
+    expect((await all([small, times(5)])).length).toBe(15_000)
+    await expect(all([small, times(50)])).rejects.toMatchObject({ code: 'segments' })
+    // What the last delta does not ask for is put together nowhere.
+    const once = writeDelta([{ start: 0, startBytes: 1, length: 3000, lengthBytes: 2 }])
+    expect((await all([small, times(50), once])).length).toBe(3000)
+    await expect(all([small, once, once, times(50), times(1), times(50)])).rejects.toMatchObject({ code: 'segments' })
+  })
+
   it('to count what it could not count exactly: each delta makes a thousand times what the one before it does', async () => {
     const copies = (length: number) =>
       writeDelta(Array.from({ length: 1000 }, () => ({ start: 0, startBytes: 1, length, lengthBytes: 8 }) as const))

@@ -1,6 +1,6 @@
 import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { BasisReader } from './basis-reader.ts'
-import { type DeltaMap, mapDelta } from './delta-map.ts'
+import { countStretches, type DeltaMap, mapDelta } from './delta-map.ts'
 import { Gatherer } from './gatherer.ts'
 import { patch } from './patch.ts'
 import { RdiffError } from './rdiff-error.ts'
@@ -10,7 +10,7 @@ export interface PatchAllOptions {
   readonly maxBytes?: number
   /**
    * Segments of all deltas together: what they copy and what they bring, where the one ends and the other begins. Each
-   * takes at most 32 bytes of memory. 2,000,000 by default.
+   * takes at most 48 bytes of memory. 2,000,000 by default.
    */
   readonly maxSegments?: number
   readonly signal?: AbortSignal
@@ -20,6 +20,8 @@ export interface PatchAllOptions {
 const windowsBytes = 16 << 20
 const smallestWindow = 16_384
 const largestWindow = 262_144
+/** How many stretches may be read for each segment, on the whole. */
+const mostRepeated = 8
 
 /**
  * Applies deltas that build on one another, all at once: the content that the last one describes. What lies between is
@@ -31,7 +33,8 @@ const largestWindow = 262_144
  * @param basis - The oldest content; opened for ranges.
  * @param deltas - The first was made against the basis, each other one against what the one before it makes.
  * @throws RdiffError on a delta that is damaged, makes too much, or copies what is not there; `segments` when there are too
- * many of them: before anything is yielded, so that the deltas can be applied one by one instead.
+ * many of them, or many of them are copied many times: before anything is yielded, so that the deltas can be applied one by
+ * one instead.
  * @example
  * const newest = await collect(patchAll(fromBytes(old), [fromBytes(monday), fromBytes(tuesday)]))
  */
@@ -60,6 +63,12 @@ export async function* patchAll(
     maps.push(map)
     size = map.size
     left -= map.count
+  }
+  // What one delta brings in small pieces another may copy again and again: each time it is put together anew here, and
+  // only once when the deltas are applied one after the other.
+  const segments = maxSegments - left
+  if (countStretches(maps) > mostRepeated * segments + 10_000) {
+    throw new RdiffError('segments', 'Cannot apply deltas at once: what is in small pieces is copied again and again')
   }
   // Only where there is no delta at all.
   if (size > maxBytes) {

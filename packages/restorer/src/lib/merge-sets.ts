@@ -11,8 +11,8 @@ export interface MergeOptions {
   /** The state of a path cannot be told from the sets. Its entry may have been yielded, with a part of its data. */
   readonly onProblem: (path: RawPath, message: string) => void
   /**
-   * Changes of one file are put together in memory up to so many segments, of 32 bytes each; with more of them, the file
-   * is made anew for each. 1,000,000 by default.
+   * Changes of one file are put together in memory up to so many segments, of 48 bytes each; with more of them, the file
+   * is made anew for each change. 1,000,000 by default.
    */
   readonly maxSegments?: number
   readonly signal?: AbortSignal
@@ -108,7 +108,7 @@ async function* patched(states: readonly SetReader[], options: MergeOptions): By
     try {
       next = await all.next()
     } catch (error) {
-      // Too many for the memory, which is known before a byte comes.
+      // Too many for the memory, or too often the same: known before a byte comes.
       if (!(error instanceof RdiffError && error.code === 'segments')) throw error
       yield* patchedInTurn(basis, deltas, openFile, signal)
       return
