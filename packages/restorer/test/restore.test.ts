@@ -284,6 +284,22 @@ describe('restore()', () => {
       repository.close()
     })
 
+    it('believes the ranges of a plain manifest, which nothing protects: a changed one hides a volume from one path', async () => {
+      const members = [folder(''), folder('b'), file('b/x', 'x'), file('b/y', 'y'), file('c', 'c')]
+      const { open, memory, target } = await world([members], { volumeBytes: 1 })
+      const key = await keyOf(memory, 'manifest')
+      const text = Buffer.from(await collect(memory.get(key))).toString('latin1')
+      expect(text).toContain('StartingPath   b/y')
+      await memory.put(key, fromBytes(Buffer.from(text.replace('StartingPath   b/y', 'StartingPath   c/y'), 'latin1')))
+      const repository = open()
+      await restoreInto(target, { repository, path: path('b') })
+      expect(readdirSync(target)).toEqual(['x'])
+      // All of them are read for the whole.
+      await restoreInto(`${target}-whole`, { repository })
+      expect(readdirSync(`${target}-whole/b`)).toEqual(['x', 'y'])
+      repository.close()
+    })
+
     it('names the volume that is no archive, though its hash is right', async () => {
       const garbage = { bytes: Buffer.alloc(1024, 'x'), path: path('b') }
       const { open, target } = await world([[folder(''), file('a', 'x'), garbage]])

@@ -39,7 +39,10 @@ const sameIsFine: readonly Allowed[] = [
     because: 'padding, what follows the end of an archive, and the signatures themselves do not show in a listing',
     when: ({ form, kind }) => form === 'plain' && kind === 'signatures',
   },
-  { because: 'the older set has the same in it', when: ({ damage }) => damage.kind === 'gone' },
+  {
+    because: 'the older set has the same in it',
+    when: ({ kind, damage }) => damage.kind === 'gone' && kind !== 'volume',
+  },
   { because: 'one of the two, or none, is read', when: ({ kind }) => kind === 'two objects' },
 ]
 

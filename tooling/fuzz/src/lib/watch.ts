@@ -106,7 +106,7 @@ export class Watch {
       [module.href, this.#current, coverage ? 'coverage' : ''],
       {
         execArgv: [`--max-old-space-size=${maxHeapMiB}`, '--conditions=@coalmine/source', '--import', loader],
-        env: { ...process.env, NODE_OPTIONS: '', NODE_V8_COVERAGE: '', VITEST: '' },
+        env: { ...process.env, NODE_OPTIONS: '', NODE_V8_COVERAGE: '', VITEST: '', TMPDIR: this.#folder },
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       },

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ownerNames } from '@coalmine/filetree'
@@ -7,9 +7,8 @@ import { Python } from '../lib/python.ts'
 import { show } from '../lib/feed.ts'
 import { accepted, demand, refused, type Target } from '../lib/target.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'coalmine-fuzz-owners-'))
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-const passwd = join(folder, 'passwd')
+/** Made by the first input; it goes with the folder for temporary files of the process that tries inputs. */
+let folder = ''
 
 const fields = [
   'root',
@@ -38,6 +37,8 @@ export const owners: Target = {
     .array(fc.constantFrom(...fields, ':', ':', '\n'), { maxLength: 60 })
     .map((parts) => Buffer.from(parts.join(''), 'latin1')),
   run(input) {
+    folder ||= mkdtempSync(join(tmpdir(), 'coalmine-fuzz-owners-'))
+    const passwd = join(folder, 'passwd')
     writeFileSync(passwd, input)
     const text = Buffer.from(input).toString('latin1')
     let asked = 0
