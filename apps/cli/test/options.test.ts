@@ -531,6 +531,21 @@ describe('options of every run', () => {
     expect(restored.err).toMatch(/^488 KB \d\d:\d\d:\d\d \[.*\/s\]$/m)
   })
 
+  option(['gpg-options', 'gpg-binary'], 'change what gpg is asked for, and refuse what means nothing', async () => {
+    const place = await backedUp('--gpg-options', '--compress-algo none', '--gpg-options', '--s2k-count 1024')
+    expect(sizeOf(place, 'vol1')).toBeGreaterThan(500_000)
+    const other = await planted()
+    const refused = await other.run(['full', other.source, other.url, '--gpg-options', '--cipher-algo AES --foo'])
+    expect(refused.err).toContain('Cannot take "--gpg-options --foo"')
+    expect(refused.code).toBe(33)
+    const wrong = await other.run(['full', other.source, other.url, '--gpg-options', '--cipher-algo ROT13'])
+    expect([wrong.code, wrong.err]).toEqual([23, 'Cannot use the cipher "ROT13": it is not written here\n'])
+    const nowhere = ['--encrypt-key', 'a@example.org', '--gpg-binary', '/nowhere/gpg']
+    const missing = await other.run(['full', other.source, other.url, ...nowhere])
+    expect(missing.err).toContain('with "/nowhere/gpg": there is no such program')
+    expect(missing.code).toBe(31)
+  })
+
   option(['help', 'version'], 'answer and do nothing', async () => {
     const place = await world()
     const help = await place.run(['full', '--help'])
@@ -539,6 +554,10 @@ describe('options of every run', () => {
     expect((await place.run(['--version'])).out).toMatch(/^coalmine \d+\.\d+\.\d+\n$/)
     expect((await place.run(['full', '-V'])).out).toMatch(/^coalmine /)
   })
+
+  // With keys, which take a gpg: keys.test.ts.
+  for (const name of ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key']) tested.add(name)
+  for (const name of ['encrypt-secret-keyring', 'use-agent']) tested.add(name)
 
   it('every option in the help has a test here', () => {
     const untested = optionTable

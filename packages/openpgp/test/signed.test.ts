@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { collect, fromBytes } from '@coalmine/bytes'
-import { itWith } from '@coalmine/fixtures'
+import { itWith, tempDir } from '@coalmine/fixtures'
 import * as openpgp from 'openpgp'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createKeyEnvelope, type KeyEnvelopeOptions, type KeySource, type Verdict } from '../src/index.ts'
 import { content } from './content.ts'
-import { createKeyring, type Keyring, type KeyKind } from './keyring.ts'
+import { createKeyring, type Keyring, type KeyKind, scriptFor } from './keyring.ts'
 
 const plain = content.subarray(0, 200_000)
 const secret = 'geheim \u00fc'
@@ -146,6 +148,24 @@ describe('a signature of gpg', () => {
       }
     }
   })
+
+  itWith(
+    'gpg',
+    'that is demanded of a public-key message is proven with one question to gpg for its session key',
+    async () => {
+      const key = keys.get('ed25519')!
+      const count = join(await tempDir('count'), 'count')
+      const binary = await scriptFor(`echo "$*" >> ${count}; exec gpg "$@"`)
+      const stored = await ring.out(['--recipient', key, '--local-user', key, '--sign', '--encrypt'], plain)
+      const secretKeys = [await secretFile(key)]
+      for (const way of [{ gpg: { ...gpg(), binary } }, { gpg: gpg(), secretKeys }]) {
+        const { same, verdicts } = await read(stored, { ...way, signedBy: key, passphrase: undefined })
+        expect(same).toBe(true)
+        expect(verdicts.map(({ state }) => state)).toEqual(['good', 'good'])
+      }
+      expect(readFileSync(count, 'utf8').match(/--show-session-key/g)).toHaveLength(1)
+    },
+  )
 
   itWith('gpg', 'by several keys is checked for each of them (judge: gpg)', async () => {
     const [first, second] = [keys.get('rsa2048')!, keys.get('nistp384')!]

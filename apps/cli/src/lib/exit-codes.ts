@@ -16,6 +16,7 @@ export const exitCode = {
   notInArchive: 19,
   nothingToRestore: 20,
   hashMismatch: 21,
+  notSigned: 22,
   user: 23,
   exception: 30,
   encryption: 31,

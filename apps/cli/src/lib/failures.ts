@@ -30,6 +30,9 @@ const byClass: Readonly<Record<string, { readonly codes: Codes; readonly other: 
     codes: {
       'hash-mismatch': exitCode.hashMismatch,
       'wrong-passphrase': exitCode.encryption,
+      'no-key': exitCode.encryption,
+      'bad-signature': exitCode.encryption,
+      'not-signed': exitCode.notSigned,
       locked: exitCode.user,
       exists: exitCode.user,
       'no-space': exitCode.tempSpace,
@@ -42,7 +45,7 @@ const byClass: Readonly<Record<string, { readonly codes: Codes; readonly other: 
     codes: { 'path-not-found': exitCode.notInArchive, unsupported: exitCode.unbuilt },
     other: exitCode.exception,
   },
-  OpenPgpError: { codes: {}, other: exitCode.encryption },
+  OpenPgpError: { codes: { 'not-signed': exitCode.notSigned }, other: exitCode.encryption },
   FormatError: { codes: {}, other: exitCode.exception },
   FileTreeError: { codes: {}, other: exitCode.generic },
 }
@@ -69,6 +72,10 @@ function selectionCode(code: string, compat: Compat): number {
 
 /** What to say and which code to end with. */
 export function failureOf(error: unknown, compat: Compat): Failure {
+  // What asks for a passphrase may fail while an object is read: that is then no failure of the object.
+  if (error instanceof Error && (error.cause instanceof CommandError || error.cause instanceof UsageError)) {
+    return failureOf(error.cause, compat)
+  }
   if (error instanceof UsageError) {
     return {
       exitCode: compat === '0.8' ? exitCode.commandLineOld : exitCode.user,

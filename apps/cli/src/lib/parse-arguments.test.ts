@@ -56,7 +56,6 @@ describe('parseArguments()', () => {
   })
 
   it('refuses by name what the real program has and this one has not', () => {
-    expect(() => parse('--encrypt-key=AB')).toThrow('Cannot take "--encrypt-key": keys are not built yet')
     expect(() => parse('--s3-region-name', 'x')).toThrow('it concerns a service that is not built in')
     expect(() => parse('replicate', 'file:///b')).toThrow('Cannot run "replicate": replicating is not built yet')
     expect(() => parse('--full-if-old', '3D')).toThrow('Cannot take "--full-if-older-than": incremental chains')

@@ -52,11 +52,28 @@ export async function findPassphrase(options: PassphraseOptions): Promise<FoundP
 }
 
 let fromEnvironment: Buffer | undefined
+let signFromEnvironment: Buffer | undefined
 
 /** Takes the secret out of the environment, once, at the start of a run: no child inherits it. */
 export function rememberEnvironment(): void {
   fromEnvironment = rawEnvironment('PASSPHRASE')
   delete process.env['PASSPHRASE']
+  signFromEnvironment = rawEnvironment('SIGN_PASSPHRASE')
+  delete process.env['SIGN_PASSPHRASE']
+}
+
+/** The passphrase of the signing key, if `SIGN_PASSPHRASE` gives one. */
+export function signPassphrase(): Buffer | undefined {
+  return signFromEnvironment?.length === 0 ? undefined : signFromEnvironment
+}
+
+/** Whether the passphrase comes from somewhere else than a person. An empty one, as scripts set it, is none. */
+export function hasPassphrase({ file, command, keyring }: PassphraseOptions): boolean {
+  const { COALMINE_PASSPHRASE_FILE, COALMINE_PASSPHRASE_COMMAND, COALMINE_KEYRING: useKeyring = '' } = process.env
+  if (file !== undefined || command !== undefined || keyring?.said === true) return true
+  if (fromEnvironment !== undefined) return fromEnvironment.length > 0
+  if (COALMINE_PASSPHRASE_FILE !== undefined || COALMINE_PASSPHRASE_COMMAND !== undefined) return true
+  return keyring !== undefined && !['', '0'].includes(useKeyring)
 }
 
 async function search(options: PassphraseOptions): Promise<FoundPassphrase> {

@@ -9,16 +9,6 @@ export const refusedActions: Readonly<Record<string, string>> = {
   replicate: 'replicating',
 }
 
-const keys = [
-  'encrypt-key',
-  'hidden-encrypt-key',
-  'sign-key',
-  'encrypt-sign-key',
-  'encrypt-secret-keyring',
-  'gpg-binary',
-  'gpg-options',
-  'use-agent',
-]
 const chains = [
   'allow-source-mismatch',
   'full-if-older-than',
@@ -53,11 +43,10 @@ const gone: Readonly<Record<string, string>> = {
 
 /** Why an option of the real program is not taken, or `undefined` for a name that nobody knows. */
 export function refusedOption(name: string): string | undefined {
-  if (keys.includes(name)) return 'keys are not built yet, only passphrases are'
   if (chains.includes(name)) return 'incremental chains are not built yet'
   if (services.test(name)) return 'it concerns a service that is not built in'
   return gone[name]
 }
 
 /** Whether the option takes a value in the real program; only to skip over it. */
-export const refusedNames: readonly string[] = [...keys, ...chains, ...Object.keys(gone)]
+export const refusedNames: readonly string[] = [...chains, ...Object.keys(gone)]

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { displayPath, type RawPath, rawFromText, rawToBytes } from '@coalmine/bytes'
-import { createPassphraseEnvelope } from '@coalmine/openpgp'
 import { openRepository, type Repository, type RepositoryEvent } from '@coalmine/repository'
 import type { Storage } from '@coalmine/storage'
 import { type Collection, type Envelope, formatPretty, gzipEnvelope, plainEnvelope } from '@coalmine/volume-format'
 import { collectionWarnings } from './collection-text.ts'
 import { CommandError, exitCode, UsageError } from './exit-codes.ts'
 import { accountOf } from './keyring-account.ts'
+import { hasRecipients } from './keys.ts'
 import { code, type Log, quotePath } from './log.ts'
+import { makeEnvelope } from './make-envelope.ts'
 import { type PassphraseOptions, readPassphrase } from './passphrase.ts'
 import { expandHome, type Settings } from './settings.ts'
 import { openStorageUrl } from './open-storage.ts'
@@ -129,7 +130,7 @@ export function passphraseSources(
   }
 }
 
-/** Finds out the passphrase when the first encrypted object is opened, and never if there is none. */
+/** Finds out the passphrase or the keys when the first encrypted object is opened, and never if there is none. */
 class LazyEnvelope {
   readonly #context: Context
   readonly #url: RawPath
@@ -142,25 +143,45 @@ class LazyEnvelope {
     this.#url = url
   }
 
-  /** @param first - Nothing is stored yet: a prompt asks twice, and a weak passphrase is worth a warning. */
-  get(first = false): Promise<Envelope> {
-    this.#envelope ??= this.#make(first)
+  /** For what is read. */
+  get(): Promise<Envelope> {
+    this.#envelope ??= this.#make('open', undefined)
     return this.#envelope
   }
 
-  async #make(first: boolean): Promise<Envelope> {
+  /**
+   * For what is written, and read beside it.
+   *
+   * @param first - Nothing is stored yet: a prompt asks twice, and a weak passphrase is worth a warning.
+   */
+  writing(first: boolean): Promise<Envelope> {
     const { settings, log, signal } = this.#context
-    const passphrase = await readPassphrase({ ...passphraseSources(this.#context, this.#url), confirm: first })
-    if (first && !settings.flag('dry-run')) this.judged = warnIfWeak(passphrase, log, { signal })
-    const compression = settings.flag('no-compression')
-      ? ({ algorithm: 'none' } as const)
-      : ({ algorithm: 'zip', ...deflating(settings) } as const)
-    return createPassphraseEnvelope({ passphrase, compression, signal })
+    const make = async () => {
+      if (hasRecipients(settings)) return this.#make('seal', undefined)
+      const passphrase = await readPassphrase({ ...passphraseSources(this.#context, this.#url), confirm: first })
+      if (first && !settings.flag('dry-run')) this.judged = warnIfWeak(passphrase, log, { signal })
+      return this.#make('seal', passphrase)
+    }
+    this.#envelope ??= make()
+    return this.#envelope
+  }
+
+  async #make(use: 'seal' | 'open', passphrase: Buffer | undefined): Promise<Envelope> {
+    const { settings } = this.#context
+    const envelope = makeEnvelope({
+      ...this.#context,
+      sources: passphraseSources(this.#context, this.#url),
+      passphrase,
+      demanding: use === 'open',
+      compression: deflating(settings),
+    })
+    await envelope.prepare(use)
+    return envelope
   }
 }
 
 async function writingEnvelope({ settings }: Context, storage: Storage, passphrase: LazyEnvelope): Promise<Envelope> {
-  if (!settings.flag('no-encryption')) return passphrase.get(await isEmpty(storage))
+  if (!settings.flag('no-encryption')) return passphrase.writing(await isEmpty(storage))
   if (settings.flag('no-compression')) return plainEnvelope()
   return gzipEnvelope(deflating(settings))
 }

@@ -46,6 +46,12 @@ export class Settings {
     return value === undefined || value === true ? undefined : value
   }
 
+  /** Every value of an option that may be given again, in their order. */
+  all(name: string): RawPath[] {
+    const values = this.sequence.filter((one) => one.name === name).map(({ value }) => value)
+    return values.filter((value) => value !== true)
+  }
+
   text(name: string): string | undefined {
     const raw = this.raw(name)
     return raw === undefined ? undefined : textOf(raw)

@@ -24,7 +24,7 @@ export function anyOf(sources: readonly SecretKeys[]): SecretKeys {
         if (kept.size > keptMessages) forgetOldest(kept)
       }
       const sessions = await opening
-      return sessions.map(({ cipher, key }) => ({ cipher, key: key.slice() }))
+      return sessions.map(({ cipher, key }) => ({ cipher, key: Uint8Array.from(key) }))
     },
   }
 }

@@ -9,6 +9,12 @@ export type RepositoryErrorCode =
   | 'hash-mismatch'
   /** The passphrase opens nothing of what is there. */
   | 'wrong-passphrase'
+  /** It is for keys that are not at hand, or gpg cannot use them. */
+  | 'no-key'
+  /** A signature in it is wrong. */
+  | 'bad-signature'
+  /** A key has to have signed it, and it is not proven that it has. */
+  | 'not-signed'
   /** Another program holds the archive dir. */
   | 'locked'
   /** A set of this time exists already. */

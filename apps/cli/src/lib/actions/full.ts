@@ -4,6 +4,7 @@ import { backupFull, type BackupEvent, type BackupResult, surveyFull } from '@co
 import { displayPath, joinPath, type RawPath, rawFromText } from '@coalmine/bytes'
 import { chooseFiles, type Choice, openSource, type OpenSource } from '../choice.ts'
 import { CommandError, exitCode } from '../exit-codes.ts'
+import { hasRecipients } from '../keys.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { Progress } from '../progress.ts'
 import { type Context, localPath, Session } from '../session.ts'
@@ -25,7 +26,8 @@ export async function full([source, url]: readonly RawPath[], context: Context, 
         'Cannot back up: the next backup of this chain is an incremental one, which is not built yet; say "full" for a new full one',
       )
     }
-    if (!settings.flag('no-encryption')) await session.repository.checkPassphrase()
+    // With public keys there is no passphrase that could be another one, and often no secret key to look with.
+    if (!settings.flag('no-encryption') && !hasRecipients(settings)) await session.repository.checkPassphrase()
     const times = chains.flatMap((chain) => chain.sets.map((set) => set.endSeconds))
     const timeSeconds = await freeTime(Math.max(0, ...times), context)
     const opened = await openSource(folder, choice, signal)
