@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   createRandom,
@@ -113,7 +113,10 @@ for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
           const args = ['full', source, url, '--volsize', '1', ...options(ours), ...cache(folder, 'a')]
           const written = await coalmine(args, { env: writing, home: ours.home, timeoutMs })
           expect(written.code, said(written)).toBe(0)
-          expect(readdirSync(join(folder, 'storage')).filter((name) => name.includes('.vol')).length).toBeGreaterThan(2)
+          const volumes = readdirSync(join(folder, 'storage')).filter((name) => name.includes('.vol'))
+          expect(volumes.length).toBeGreaterThan(2)
+          for (const name of volumes)
+            expect(statSync(join(folder, 'storage', name)).size).toBeLessThanOrEqual(1_048_576)
           const words = ['restore', url, target, ...reading(theirs), ...cache(folder, 'b')]
           const restored = await duplicity(version, words, { env, home: theirs.home, timeoutMs })
           expect(restored.code, said(restored)).toBe(0)

@@ -62,8 +62,11 @@ export class Session {
       const repository = openRepository({
         storage,
         envelope: how.write ? await writingEnvelope(context, storage, passphrase) : readingOnly,
-        openerFor: (stored) =>
-          stored.encrypted ? passphrase.get() : stored.compressed ? gzipEnvelope({}) : plainEnvelope(),
+        openerFor: (stored) => {
+          if (stored.encrypted) return passphrase.get()
+          if (!how.write) refuseUnsigned(settings)
+          return stored.compressed ? gzipEnvelope({}) : plainEnvelope()
+        },
         tempDir: settings.tempDir,
         archiveDir,
         lock: how.write || how.lock === true,
@@ -130,6 +133,15 @@ export function passphraseSources(
   }
 }
 
+/** What is not even encrypted has no signature: a storage that offers it must not get around the demand. */
+function refuseUnsigned(settings: Settings): void {
+  if (settings.raw('sign-key') === undefined && settings.raw('encrypt-sign-key') === undefined) return
+  throw new CommandError(
+    exitCode.notSigned,
+    'Cannot read what is stored: it is neither encrypted nor signed, and a signature is demanded by "--sign-key"',
+  )
+}
+
 /** Finds out the passphrase or the keys when the first encrypted object is opened, and never if there is none. */
 class LazyEnvelope {
   readonly #context: Context
@@ -182,6 +194,8 @@ class LazyEnvelope {
 
 async function writingEnvelope({ settings }: Context, storage: Storage, passphrase: LazyEnvelope): Promise<Envelope> {
   if (!settings.flag('no-encryption')) return passphrase.writing(await isEmpty(storage))
+  const key = ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key'].find((name) => settings.raw(name))
+  if (key !== undefined) throw new UsageError(`Cannot take both "--no-encryption" and "--${key}": say one`)
   if (settings.flag('no-compression')) return plainEnvelope()
   return gzipEnvelope(deflating(settings))
 }
