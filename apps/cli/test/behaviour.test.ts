@@ -221,7 +221,9 @@ describe('signals and pipes', () => {
     expect(readFileSync(join(place.target, 'a'), 'utf8')).toBe('hello\n')
     const without = await run(['sh', '-c', script, 'sh', ...base, 'full', place.source, place.url], { cwd: '/' })
     expect(without.code).toBe(30)
-    expect(without.stderr.toString()).toContain('give it by PASSPHRASE, --passphrase-file or --passphrase-command')
+    expect(without.stderr.toString()).toContain(
+      'give it by PASSPHRASE, --passphrase-file, --passphrase-command or --keyring',
+    )
   })
 
   itWith(['python3'], 'another program on the same archive dir is code 23 at once', async () => {

@@ -177,6 +177,28 @@ describe('signatures', () => {
 
   itWith(
     'gpg',
+    'are demanded of what is not encrypted too: it has none',
+    async () => {
+      const place = await planted()
+      const plain = await place.run(['full', place.source, place.url, '--no-encryption'], inHome(home))
+      expect(plain.code, said(plain)).toBe(0)
+      expect((await restored(place, [], inHome(home))).code).toBe(0)
+      for (const option of ['--sign-key', '--encrypt-sign-key']) {
+        const refused = await restored(place, [option, keys.signer], inHome(home))
+        expect([refused.code, refused.err]).toEqual([22, expect.stringContaining('neither encrypted nor signed')])
+        const both = ['--no-encryption', option, keys.signer]
+        const mistake = await place.run(['full', place.source, place.url, ...both], inHome(home))
+        expect([mistake.code, mistake.err]).toEqual([
+          23,
+          expect.stringContaining(`both "--no-encryption" and "${option}"`),
+        ])
+      }
+    },
+    300_000,
+  )
+
+  itWith(
+    'gpg',
     'by the recipient, with --encrypt-sign-key, need one passphrase for both',
     async () => {
       const place = await planted()
