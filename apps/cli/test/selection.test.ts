@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { itWith, run } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
 import { said, world } from './coalmine.ts'
+import { onTerminal } from './terminal.ts'
 import { everything, type SelectionCase, selectionCases } from './selection-cases.ts'
 
 async function planted() {
@@ -95,6 +96,21 @@ describe('select', () => {
     const nul = await start(['select', '--print0', odd])
     expect(nul.raw.stdout.toString('latin1')).toBe('.\0n\nl\xff\0')
   })
+
+  itWith(
+    ['python3'],
+    'prints names to a terminal so that they cannot move the cursor there, and sizes for people',
+    async () => {
+      const { folder } = await planted()
+      const odd = join(folder, 'odd')
+      mkdirSync(join(odd, 'f\u001b[2J'), { recursive: true })
+      writeFileSync(join(odd, 'f\u001b[2J', 'n\nl'), Buffer.alloc(2048))
+      const { code, shown } = await onTerminal(folder, ['select', odd], [])
+      expect([code, shown]).toEqual([0, '.\r\nf\\x1b[2J\r\nf\\x1b[2J/n\\nl\r\n'])
+      const sizes = await onTerminal(folder, ['select', '--sizes', odd], [])
+      expect(sizes.shown).toBe('  2.00 KB  .\r\n  2.00 KB  f\\x1b[2J\r\n')
+    },
+  )
 
   it('gives --files-from what --print0 printed', async () => {
     const { choose, source, folder, run: start } = await planted()
