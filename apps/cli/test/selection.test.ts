@@ -257,7 +257,22 @@ describe('full with a choice of files', () => {
     expect(wrote.out).toContain('SourceFiles 1\n')
     const restore = await choose(['restore', '--exclude', '**', url, '$R/../restored'])
     expect(restore.code).toBe(23)
-    expect(restore.err).toContain('it belongs to full and backup and explain and select')
+    expect(restore.err).toContain('it belongs to full and backup and verify and explain and select')
+  })
+
+  it('looks only at what is chosen when it verifies', async () => {
+    const { choose, url, source } = await planted()
+    expect((await choose(['full', '--no-encryption', '$R', url])).code).toBe(0)
+    writeFileSync(join(source, 'a/new'), '')
+    utimesSync(join(source, 'a'), 5, 5)
+    const words = ['verify', '--no-encryption', url, '$R']
+    const all = await choose(words)
+    expect([all.code, all.out.match(/^Difference found: .*/gm)?.length], said(all)).toEqual([1, 2])
+    // As the real program: what the archive has and the choice has not is missing.
+    const some = await choose([...words, '--exclude', '$R/a/new', '--exclude', '$R/b'])
+    expect(some.out.match(/^Difference found: .*/gm)?.slice(1)).toEqual(
+      ['b', 'b/.mark', 'b/x', 'b/x/old'].map((path) => `Difference found: File ${path} is missing`),
+    )
   })
 
   it('takes patterns that are no UTF-8 as the bytes they are', async () => {

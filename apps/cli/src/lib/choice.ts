@@ -26,7 +26,7 @@ export interface Choice {
 
 /** A source that is open; walked as chosen. */
 export interface OpenSource {
-  readonly tree: Pick<Tree, 'walk' | 'open'>
+  readonly tree: Tree
   /** What looks like a mistake in the rules; empty before a walk has come to its end. */
   readonly warnings: () => readonly SelectionWarning[]
   readonly close: () => Promise<void>
@@ -68,7 +68,11 @@ export async function openSource(folder: Buffer, choice: Choice, signal: AbortSi
   const only = selection.filesFrom
   const select = { create: createSelector, data, onSummary }
   return {
-    tree: { walk: (options) => tree.walk({ ...options, select, only }), open: (entry) => tree.open(entry) },
+    tree: {
+      walk: (options) => tree.walk({ ...options, select, only }),
+      open: (entry) => tree.open(entry),
+      close: () => tree.close(),
+    },
     warnings: () => warnings,
     close: () => tree.close(),
   }

@@ -1,12 +1,14 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
-import { createTreeWriter, openTree, ownerNames } from '@coalmine/filetree'
+import { createTreeWriter, ownerNames } from '@coalmine/filetree'
 import { type Difference, type Permissions, verify as verifySets } from '@coalmine/restorer'
 import { formatPretty } from '@coalmine/volume-format'
+import { chooseFiles, openSource } from '../choice.ts'
 import { CommandError, type ExitCode, exitCode } from '../exit-codes.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { type Context, localPath, Session } from '../session.ts'
+import { canonicalSource } from '../source.ts'
 import { chooseSets, kindName } from './restore.ts'
 
 /** `verify`: compares the state at a time with a folder or a file. Ends with 1 when they differ. */
@@ -17,18 +19,20 @@ export async function verify([url, operand]: readonly RawPath[], context: Contex
     const message = `Cannot verify against "${displayPath(local)}": it does not exist`
     throw new CommandError(exitCode.verifyTargetMissing, message)
   }
+  // What is chosen is what is looked at here: of the archive everything is.
+  const choice = await chooseFiles(canonicalSource(local), rawToBytes(local), settings)
   const session = await Session.open(url!, context, { write: false })
   try {
     const collection = await session.collect(context)
     const { sets } = chooseSets(collection, settings.time('restore-time') ?? settings.nowSeconds, 'verify')
     const scratch = createTreeWriter(join(settings.tempDir, 'none'), { ownership: 'none', onProblem: () => undefined })
-    const tree = await openTree(rawToBytes(local), { signal })
+    const opened = await openSource(rawToBytes(local), choice, signal)
     try {
       const { compared, differences } = await verifySets({
         repository: session.repository,
         sets,
         path: (settings.raw('path-to-restore') ?? '').replace(/^\/+|\/+$/g, '') as RawPath,
-        tree,
+        tree: opened.tree,
         data: settings.flag('compare-data'),
         owners: settings.flag('numeric-owner') ? undefined : ownerNames(),
         // Above the target of this writer is the folder for temporary files; nothing is ever written below it.
@@ -46,7 +50,7 @@ export async function verify([url, operand]: readonly RawPath[], context: Contex
       log.notice(`Verify complete: ${count(compared, 'file')} compared, ${count(differences, 'difference')} found.`)
       return differences === 0 ? exitCode.ok : exitCode.generic
     } finally {
-      await tree.close()
+      await opened.close()
       scratch.close()
     }
   } finally {
