@@ -6,6 +6,7 @@ import { commands, owners } from './local.ts'
 import { manifests } from './manifests.ts'
 import { names } from './names.ts'
 import { bzip2, innerPackets, messages, s2k } from './openpgp.ts'
+import { keyMessages } from './openpgp-keys.ts'
 import { deltas, signatures } from './rdiff.ts'
 import { sigtar } from './sigtar.ts'
 import { storageUrls } from './storage-urls.ts'
@@ -16,6 +17,6 @@ import { times } from './times.ts'
 export const targets: readonly Target[] = [
   ...[names, times, listings, chains, manifests],
   ...[tar, paxHeaders, difftar, sigtar, signatures, deltas],
-  ...[messages, innerPackets, s2k, bzip2, inflating],
+  ...[messages, keyMessages, innerPackets, s2k, bzip2, inflating],
   ...[storageUrls, owners, commands],
 ]
