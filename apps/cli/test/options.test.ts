@@ -464,6 +464,13 @@ describe('options of every run', () => {
     expect((await place.run(['full', place.source, place.url])).code).toBe(0)
   })
 
+  option('html', 'makes the recovery card a page', async () => {
+    const place = await backedUp()
+    expect((await place.run(['recovery-card', place.url])).out).toMatch(/^RECOVERY CARD\n/)
+    expect((await place.run(['recovery-card', place.url, '--html'])).out).toMatch(/^<!doctype html>\n[^]*<\/html>\n$/)
+    expect((await place.run(['collection-status', place.url, '--html'])).code).toBe(23)
+  })
+
   option('words', 'says how many words a generated passphrase has', async () => {
     const place = await world()
     for (const words of [4, 9, 32]) {

@@ -18,6 +18,7 @@ export type ActionName =
   | 'keyring'
   | 'explain'
   | 'select'
+  | 'recovery-card'
 
 export interface OptionRow {
   /** Long name without dashes. */
@@ -209,6 +210,12 @@ export const optionTable: readonly OptionRow[] = [
     actions: ['full', 'backup', 'restore', ...removing],
   },
   {
+    name: 'html',
+    type: 'flag',
+    help: 'print the card as a page for a browser or a printer',
+    actions: ['recovery-card'],
+  },
+  {
     name: 'words',
     type: 'integer',
     argument: 'N',
@@ -322,6 +329,13 @@ export const actionTable: readonly ActionRow[] = [
     aliases: [],
     arguments: 'SOURCE PATH…',
     help: 'say of each PATH whether a backup of SOURCE would take it, and which rule decides',
+    own: true,
+  },
+  {
+    name: 'recovery-card',
+    aliases: [],
+    arguments: 'URL',
+    help: 'print how to get everything back with gpg, tar, cat and rdiff alone',
     own: true,
   },
   {

@@ -123,6 +123,8 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/verify.ts')).verify(operands, context)
     case 'list-current-files':
       return (await import('./actions/list.ts')).list(operands, context)
+    case 'recovery-card':
+      return (await import('./actions/recovery-card.ts')).recoveryCard(operands, context)
     case 'keyring':
       return (await import('./actions/keyring.ts')).keyring(operands, context)
     case 'passphrase':
