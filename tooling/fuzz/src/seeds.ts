@@ -210,7 +210,11 @@ async function differences(): Promise<[string, Buffer][]> {
     }
   }
   await by(['rdiff', '--force', 'delta', here('signature'), here('new'), here('delta')])
-  made.push(['rdiff-delta rdiff', Buffer.concat([Buffer.of(3000 >> 8, 3000 & 255), readFileSync(here('delta'))])])
+  const first = Buffer.concat([Buffer.of(3000 >> 8, 3000 & 255), readFileSync(here('delta'))])
+  made.push(['rdiff-delta rdiff', first])
+  await by(['rdiff', '--force', '-b', '64', 'signature', here('new'), here('signature')])
+  await by(['rdiff', '--force', 'delta', here('signature'), here('old'), here('delta')])
+  made.push(['rdiff-chain rdiff', Buffer.concat([first, bytes('=====next delta====='), readFileSync(here('delta'))])])
   return made
 }
 

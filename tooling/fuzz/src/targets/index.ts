@@ -7,7 +7,7 @@ import { manifests } from './manifests.ts'
 import { names } from './names.ts'
 import { bzip2, innerPackets, messages, s2k } from './openpgp.ts'
 import { keyMessages } from './openpgp-keys.ts'
-import { deltas, signatures } from './rdiff.ts'
+import { deltaChains, deltas, signatures } from './rdiff.ts'
 import { sigtar } from './sigtar.ts'
 import { storageUrls } from './storage-urls.ts'
 import { paxHeaders, tar } from './tar.ts'
@@ -16,7 +16,7 @@ import { times } from './times.ts'
 /** Every parser of what comes from outside. */
 export const targets: readonly Target[] = [
   ...[names, times, listings, chains, manifests],
-  ...[tar, paxHeaders, difftar, sigtar, signatures, deltas],
+  ...[tar, paxHeaders, difftar, sigtar, signatures, deltas, deltaChains],
   ...[messages, keyMessages, innerPackets, s2k, bzip2, inflating],
   ...[storageUrls, owners, commands],
 ]

@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { collect, fromBytes } from '@coalmine/bytes'
-import { patch, RdiffError, readSignature } from '@coalmine/rdiff'
+import { patch, patchAll, RdiffError, readSignature } from '@coalmine/rdiff'
 import * as fc from 'fast-check'
 import { sameForAllStreams, show } from '../lib/feed.ts'
 import { output } from '../lib/program.ts'
+import { splitAt } from './difftar.ts'
 import { demand, refused, type Target } from '../lib/target.ts'
 
 const magics = [0x72730136, 0x72730137, 0x72730146, 0x72730147]
@@ -131,6 +132,48 @@ export const deltas: Target = {
       if (folder.path !== '') rmSync(folder.path, { recursive: true })
       folder.path = ''
     },
+  },
+}
+
+/** Stands between two deltas of a chain. */
+const nextDelta = Buffer.from('=====next delta=====')
+
+/** Deltas that build on one another, applied at once. */
+export const deltaChains: Target = {
+  name: 'rdiff-chain',
+  about: 'deltas on deltas, applied at once (patchAll), against one after the other',
+  maxBytes: 8192,
+  tokens: [...(deltas.tokens ?? []), nextDelta, Buffer.concat([nextDelta, bigEndian(0x72730236)])],
+  arbitrary: fc
+    .tuple(fc.nat(3000), fc.array(fc.array(command(), { maxLength: 8 }), { minLength: 2, maxLength: 4 }))
+    .map(([basis, chain]) => {
+      const each = chain.map((commands) => Buffer.concat([bigEndian(0x72730236), ...commands, Buffer.of(0)]))
+      const joined = each.flatMap((delta, at) => (at === 0 ? [delta] : [nextDelta, delta]))
+      return Buffer.concat([Buffer.of(basis >> 8, basis & 255), ...joined])
+    }),
+  memory: { base: 24 << 20, perByte: 400 },
+  async run(input) {
+    const { basis, delta } = partsOf(input)
+    const chain = splitAt(Buffer.from(delta), nextDelta)
+    // What a chain makes on its way is limited too: the last delta alone is, where they are applied at once.
+    let wanted: Buffer | undefined = basis
+    for (const one of chain) wanted = wanted === undefined ? undefined : bySteps(wanted, one)
+    let made: Uint8Array | string
+    try {
+      const sources = chain.map((one) => fromBytes(one))
+      made = await collect(patchAll(fromBytes(basis), sources, { maxBytes: mostMade, maxSegments: 100_000 }))
+    } catch (error) {
+      if (!(error instanceof RdiffError)) throw error
+      made = error.code
+    }
+    if (typeof made === 'string') {
+      // Too many pieces, or more on the way than is ever made: then deltas are applied one by one.
+      demand(wanted === undefined || made === 'segments', `It is ${made}, and step by step ${show(wanted)}`)
+      return refused
+    }
+    const isKnown = wanted === undefined || Buffer.compare(made, wanted) === 0
+    demand(isKnown, `It makes ${show(made)}, and step by step ${show(wanted)}`)
+    return { accepted: true, outputBytes: made.length }
   },
 }
 
