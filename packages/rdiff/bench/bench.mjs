@@ -109,12 +109,12 @@ for (const [name, old, next, lengths] of cases) {
   for (const blockBytes of lengths) {
     const index = new DeltaIndex(await signed(old, blockBytes))
     const work = () => encode(index, next, true)
-    await measure(`${name}, blocks of ${blockBytes}`, bytes, work, () => rdiffDelta(old, next, blockBytes))
+    await measure(`${String(name)}, blocks of ${blockBytes}`, bytes, work, () => rdiffDelta(old, next, blockBytes))
   }
 }
 for (const [name, old, next] of [cases[0], cases[3]]) {
   const index = new DeltaIndex(await signed(old, 2048))
-  await measure(`${name}, blocks of 2048, in plain JavaScript`, bytes, () => encode(index, next, false))
+  await measure(`${String(name)}, blocks of 2048, in plain JavaScript`, bytes, () => encode(index, next, false))
 }
 const many = await signed(noise, 512)
 await measure(`index of ${many.weak.length} blocks`, bytes, () => new DeltaIndex(many).blocks)

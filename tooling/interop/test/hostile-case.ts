@@ -77,7 +77,7 @@ async function run(one: HostileCase, asNobody: boolean): Promise<void> {
 }
 
 /** How a run ended, and what it said: one sentence for a failure; a line for each problem, and their count. */
-export function check(restored: Restored, { code = 0, says, problems = 0, warns = [] }: Outcome): void {
+function check(restored: Restored, { code = 0, says, problems = 0, warns = [] }: Outcome): void {
   expect(restored.code, said(restored)).toBe(code)
   if (code === 0) expect(restored.err, said(restored)).toBe('')
   else {
@@ -91,6 +91,6 @@ export function check(restored: Restored, { code = 0, says, problems = 0, warns 
   if (count !== undefined) expect(restored.out, said(restored)).toContain(count)
 }
 
-export function said({ code, out, err }: Restored): string {
+function said({ code, out, err }: Restored): string {
   return `code ${code}\n${out}\n${err}`
 }

@@ -21,7 +21,7 @@ import { gzipSync } from 'node:zlib'
 import { run, tempDir } from '@coalmine/fixtures'
 
 /** The built command line, as a user starts it. */
-export const program = fileURLToPath(new URL('../../../apps/cli/bin/coalmine.js', import.meta.url))
+const program = fileURLToPath(new URL('../../../apps/cli/bin/coalmine.js', import.meta.url))
 
 export type Stored = 'plain' | 'gzip' | 'gpg'
 
@@ -119,7 +119,7 @@ async function writeChain(storage: string, sets: readonly HostileSet[], stored: 
 }
 
 /** As the real program writes one; the ranges reach from the lowest to the highest path there is. */
-export function manifestOf(volumes: Volumes, stored: readonly Buffer[]): string {
+function manifestOf(volumes: Volumes, stored: readonly Buffer[]): string {
   const sections = volumes.map((_, at) => {
     const hash = createHash('sha1').update(stored[at]!).digest('hex')
     const lines = ['    StartingPath   .  ', '    EndingPath     \xff\xff  ', `    Hash SHA1 ${hash}`]
