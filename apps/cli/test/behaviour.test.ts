@@ -21,6 +21,8 @@ const noise = (bytes: number): Buffer => {
   return all
 }
 
+const namesOf = (place: World) => readdirSync(join(place.folder, 'storage')).sort()
+
 /** Every failure is one sentence on standard error, without a stack trace. */
 function expectSentence(outcome: Awaited<ReturnType<World['run']>>, code: number, sentence: RegExp | string): void {
   expect(outcome.code, said(outcome)).toBe(code)
@@ -84,16 +86,103 @@ describe('bad input', () => {
     expectSentence(await place.run(['full', place.source, place.url], { env: { PASSPHRASE: '' } }), 23, 'it is empty')
   })
 
-  it('an implied backup of a chain that is there is refused: an increment is due', async () => {
+  it('an implied backup is a full one, then increments', async () => {
     const place = await withSource()
-    expect((await place.run([place.source, place.url])).code).toBe(0)
-    expectSentence(
-      await place.run([place.source, place.url]),
-      33,
-      'incremental one, which is not built yet; say "full"',
-    )
+    const first = await place.run([place.source, place.url])
+    expect(first.code, said(first)).toBe(0)
+    expect(first.out).toContain('No signatures found, switching to full backup.')
+    writeFileSync(join(place.source, 'new'), 'new')
+    const second = await place.run([place.source, place.url])
+    expect(second.code, said(second)).toBe(0)
+    expect(second.out).toContain('\nNewFiles 2\n')
+    expect(namesOf(place).map((name) => name.replaceAll(/\d{8}T\d{6}Z/g, 'T'))).toEqual([
+      'duplicity-full-signatures.T.sigtar.gpg',
+      'duplicity-full.T.manifest.gpg',
+      'duplicity-full.T.vol1.difftar.gpg',
+      'duplicity-inc.T.to.T.manifest.gpg',
+      'duplicity-inc.T.to.T.vol1.difftar.gpg',
+      'duplicity-new-signatures.T.to.T.sigtar.gpg',
+    ])
     expect((await place.run([place.url, place.target])).code).toBe(0)
     expect(readFileSync(join(place.target, 'a'), 'utf8')).toBe('hello\n')
+    expect(readFileSync(join(place.target, 'new'), 'utf8')).toBe('new')
+  })
+
+  it('an increment needs a chain', async () => {
+    const place = await withSource()
+    const none = await place.run(['incremental', place.source, place.url])
+    expectSentence(none, 17, 'Unable to start incremental backup.  Old signatures not found and incremental specified')
+    expect(existsSync(join(place.folder, 'storage')) ? namesOf(place) : []).toEqual([])
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    for (const word of ['incremental', 'incr', 'inc', 'ib']) {
+      const outcome = await place.run([word, place.source, place.url])
+      expect(outcome.code, said(outcome)).toBe(0)
+    }
+    expect(namesOf(place).filter((name) => name.startsWith('duplicity-inc') && name.includes('manifest'))).toHaveLength(
+      4,
+    )
+    // Without the signatures of the full set nothing can be compared.
+    rmSync(
+      join(
+        place.folder,
+        'storage',
+        namesOf(place).find((name) => name.includes('full-signatures'))!,
+      ),
+    )
+    expectSentence(await place.run(['inc', place.source, place.url]), 17, 'Old signatures not found')
+    const implied = await place.run(['backup', place.source, place.url])
+    expect(implied.code, said(implied)).toBe(0)
+    expect(implied.out).toContain('No signatures found, switching to full backup.')
+  })
+
+  it('bad signatures are never built on: a copy is passed over, for an original a full set is made', async () => {
+    const place = await withSource()
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    const archive = join(place.archiveRoot, readdirSync(place.archiveRoot)[0]!)
+    const copy = join(
+      archive,
+      readdirSync(archive).find((name) => name.endsWith('.sigtar.gz'))!,
+    )
+    chmodSync(copy, 0o600)
+    writeFileSync(copy, readFileSync(copy).subarray(0, 200))
+    const passed = await place.run(['inc', place.source, place.url])
+    expect(passed.code, said(passed)).toBe(0)
+    expect(passed.out).toContain('in the copy in the archive dir. Beginning again with the original')
+    expect(passed.out).toContain('\nDeltaEntries 0\n')
+
+    const original = namesOf(place).find((name) => name.includes('full-signatures'))!
+    const path = join(place.folder, 'storage', original)
+    const bytes = readFileSync(path)
+    bytes[bytes.length >> 1]! ^= 1
+    chmodSync(path, 0o600)
+    writeFileSync(path, bytes)
+    const before = namesOf(place)
+    expectSentence(
+      await place.run(['inc', place.source, place.url]),
+      17,
+      `Cannot build on the signatures "${original}"`,
+    )
+    expect(namesOf(place)).toEqual(before)
+    const implied = await place.run([place.source, place.url])
+    expect(implied.code, said(implied)).toBe(0)
+    expect(implied.out).toContain('. Switching to full backup')
+    expect(
+      namesOf(place).filter((name) => name.startsWith('duplicity-full.') && name.includes('manifest')),
+    ).toHaveLength(2)
+    expect((await place.run(['inc', place.source, place.url])).code).toBe(0)
+  })
+
+  it('a manifest that is not what it was is code 5', async () => {
+    const place = await withSource()
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    const archive = join(place.archiveRoot, readdirSync(place.archiveRoot)[0]!)
+    const copy = join(
+      archive,
+      readdirSync(archive).find((name) => name.endsWith('.manifest'))!,
+    )
+    chmodSync(copy, 0o600)
+    writeFileSync(copy, readFileSync(copy, 'utf8').replace('Hostname ', 'Hostname not'))
+    expectSentence(await place.run(['inc', place.source, place.url]), 5, 'says something else')
   })
 
   it('a clock at the time of the last set is waited for, one far behind is refused', async () => {
@@ -102,7 +191,16 @@ describe('bad input', () => {
     expect((await place.run(['full', place.source, place.url])).code).toBe(0)
     const future = String(Math.floor(Date.now() / 1000) + 1000)
     expect((await place.run(['full', place.source, place.url, '--current-time', future])).code).toBe(0)
-    expectSentence(await place.run(['full', place.source, place.url]), 23, /seconds in the future; is the clock/)
+    const before = namesOf(place)
+    for (const action of ['full', 'inc', 'backup']) {
+      const outcome = await place.run([action, place.source, place.url])
+      expectSentence(outcome, 23, /seconds in the future; is the clock/)
+    }
+    for (const time of [future, String(Number(future) - 1)]) {
+      const outcome = await place.run(['inc', place.source, place.url, '--current-time', time])
+      expectSentence(outcome, 23, /seconds in the future; is the clock/)
+    }
+    expect(namesOf(place)).toEqual(before)
   })
 })
 

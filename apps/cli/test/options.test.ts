@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { itWith } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
 import { optionTable } from '../src/lib/option-table.ts'
@@ -265,6 +266,109 @@ describe('options of writing', () => {
     },
   )
 })
+
+describe('options of increments', () => {
+  const fulls = (place: World) =>
+    stored(place).filter((name) => name.startsWith('duplicity-full.') && name.includes('manifest')).length
+  /** A backup of a world whose clock is set. */
+  const at = async (place: Awaited<ReturnType<typeof planted>>, seconds: number, ...words: string[]) => {
+    const outcome = await place.run([...words, place.source, place.url, '--current-time', String(seconds)])
+    expect(outcome.code, said(outcome)).toBe(0)
+    return outcome
+  }
+
+  option('full-if-older-than', 'makes a full backup when the last one is older', async () => {
+    const place = await planted()
+    await at(place, 1_700_000_000, 'full')
+    const young = await at(place, 1_700_000_000 + 3 * 86_400, 'inc', '--full-if-older-than', '3D')
+    expect([young.out.includes('too old'), fulls(place)]).toEqual([false, 1])
+    const old = await at(place, 1_700_000_000 + 3 * 86_400 + 1, 'inc', '--full-if-older-than', '3D')
+    expect(old.out).toContain('Last full backup is too old, forcing full backup\n')
+    expect(fulls(place)).toBe(2)
+    await at(place, 1_700_900_000, '--full-if-older-than=1D')
+    expect(fulls(place)).toBe(3)
+    const bad = await place.run(['inc', place.source, place.url, '--full-if-older-than', 'soon'])
+    expect(bad.code).toBe(23)
+    expect((await place.run(['full', place.source, place.url, '--full-if-older-than', '3D'])).code).toBe(23)
+  })
+
+  option('full-if-n-inc', 'makes a full backup when the last one has so many increments', async () => {
+    const place = await planted()
+    const counts: number[] = []
+    for (let set = 0; set < 7; set++) {
+      await at(place, 1_700_000_000 + set, 'backup', '--full-if-n-inc', '2')
+      counts.push(fulls(place))
+    }
+    expect(counts).toEqual([1, 1, 1, 2, 2, 2, 3])
+    const outcome = await at(place, 1_700_001_000, 'inc', '--full-if-n-inc', '1')
+    expect([outcome.out.includes('forcing full backup'), fulls(place)]).toEqual([false, 3])
+  })
+
+  option('skip-if-no-change', 'writes no set when nothing has changed', async () => {
+    const place = await planted()
+    await at(place, 1_700_000_000, 'full')
+    const before = stored(place)
+    const skipped = await at(place, 1_700_000_100, 'inc', '--skip-if-no-change')
+    expect(skipped.out).toContain('Skipped volume upload, as effectivly nothing has changed\n')
+    expect(skipped.out).toContain('\nDeltaEntries 0\n')
+    expect(stored(place)).toEqual(before)
+    await at(place, 1_700_000_200, 'inc')
+    expect(stored(place)).toHaveLength(before.length + 3)
+    writeFileSync(join(place.source, 'new'), '')
+    const written = await at(place, 1_700_000_300, 'inc', '--skip-if-no-change')
+    expect(written.out).not.toContain('Skipped')
+    expect(stored(place)).toHaveLength(before.length + 6)
+  })
+
+  option('allow-source-mismatch', 'continues a chain of another folder', async () => {
+    const place = await planted()
+    expect((await place.run(['full', place.source, place.url])).code).toBe(0)
+    const other = `${place.source}2`
+    mkdirSync(other)
+    writeFileSync(join(other, 'else'), '')
+    const log = join(place.folder, 'log')
+    for (const action of ['inc', 'backup']) {
+      const refused = await place.run([action, other, place.url, '--log-file', log])
+      expect(refused.code).toBe(42)
+      expect(refused.err).toContain(`Current directory: ${other}\nPrevious directory: ${place.source}\n`)
+      expect(readFileSync(log, 'utf8')).toContain(`ERROR 42 '${other}' '${place.source}'\n`)
+    }
+    const allowed = await place.run(['inc', other, place.url, '--allow-source-mismatch'])
+    expect(allowed.code, said(allowed)).toBe(0)
+    expect((await place.run(['restore', place.url, place.target])).code).toBe(0)
+    expect(readdirSync(place.target)).toEqual(['else'])
+  })
+
+  tested.add('numeric-owner')
+  itWith(['root'], '--numeric-owner: which owners count as changed', async () => {
+    const place = await planted()
+    const { chownSync } = await import('node:fs')
+    // The name says 0, the number says 4242: as on a machine that gave the name another number.
+    chownSync(join(place.source, 'a'), 4242, 0)
+    const archived = await place.run(['full', place.source, place.url, '--no-encryption'])
+    expect(archived.code, said(archived)).toBe(0)
+    const name = stored(place).find((one) => one.includes('full-signatures'))!
+    const path = join(place.folder, 'storage', name)
+    const sigtar = gunzipSync(readFileSync(path))
+    rename(sigtar, 'signature/a', 'root')
+    chmodSync(path, 0o600)
+    writeFileSync(path, gzipSync(sigtar))
+    const options = ['--no-encryption', '--skip-if-no-change', '--archive-dir', join(place.folder, 'other')]
+    const numeric = await place.run(['inc', place.source, place.url, ...options, '--numeric-owner'])
+    expect(numeric.out).toContain('\nChangedFiles 0\n')
+    const named = await place.run(['inc', place.source, place.url, ...options])
+    expect(named.out).toContain('\nChangedFiles 1\n')
+  })
+})
+
+/** Gives a member of a tar another user's name, in place. */
+function rename(tar: Buffer, member: string, user: string): void {
+  const at = tar.indexOf(`${member}\0`)
+  tar.fill(0, at + 265, at + 297).write(user, at + 265, 'latin1')
+  tar.write('        ', at + 148, 'latin1')
+  const sum = tar.subarray(at, at + 512).reduce((all, byte) => all + byte, 0)
+  tar.write(`${sum.toString(8).padStart(6, '0')}\0 `, at + 148, 'latin1')
+}
 
 describe('options of reading', () => {
   option('restore-time', 'chooses the state; before the first there is none', async () => {

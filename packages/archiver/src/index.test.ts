@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest'
 
 it('the public surface is what is promised, and no more', async () => {
-  expect(Object.keys(await import('./index.ts')).sort()).toEqual(['BackupError', 'backupFull', 'surveyFull'])
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'BackupError',
+    'backupFull',
+    'backupIncremental',
+    'surveyFull',
+    'surveyIncremental',
+  ])
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { collect, fromChunks } from '@coalmine/bytes'
 import { tempDir } from '@coalmine/fixtures'
 import type { Tree } from '@coalmine/filetree'
-import { openRepository, type RepositoryOptions } from '@coalmine/repository'
+import { type NewSet, openRepository, type RepositoryOptions } from '@coalmine/repository'
 import { createMemoryStorage, type Storage } from '@coalmine/storage'
 import {
   DiffTarDecoder,
@@ -13,14 +13,23 @@ import {
   readSigTar,
   type SigTarEntry,
 } from '@coalmine/volume-format'
-import { backupFull, type BackupEvent, type FullBackupOptions } from '../src/index.ts'
+import {
+  backupFull,
+  type BackupEvent,
+  backupIncremental,
+  type BackupResult,
+  type FullBackupOptions,
+  type IncrementalBackupOptions,
+} from '../src/index.ts'
 import { nobody } from './fake-tree.ts'
 
 export interface BackedUp {
   storage: Storage
   events: BackupEvent[]
-  statistics: Awaited<ReturnType<typeof backupFull>>['statistics']
-  set: Awaited<ReturnType<typeof backupFull>>['set']
+  statistics: BackupResult['statistics']
+  set: NonNullable<BackupResult['set']>
+  /** When the set ends. */
+  endSeconds: number
   manifest: Manifest
   /** The plain tar of each volume. */
   volumes: Buffer[]
@@ -37,39 +46,70 @@ export interface BackedUp {
 let folder: Promise<string> | undefined
 let made = 0
 
-/** Backs a tree up without any envelope, and reads back everything that was written. */
-export async function backedUp(
-  tree: Tree,
-  options: Partial<FullBackupOptions> & { volumeBytes?: number; repositoryOptions?: Partial<RepositoryOptions> } = {},
-): Promise<BackedUp> {
-  const { volumeBytes = 1 << 30, repositoryOptions, ...more } = options
+export interface BackedUpOptions extends Partial<Omit<IncrementalBackupOptions, 'head'>> {
+  volumeBytes?: number
+  repositoryOptions?: Partial<RepositoryOptions>
+}
+
+/** A folder for temporary files of one backup. */
+async function temporary(): Promise<string> {
   const temp = join(await (folder ??= tempDir('archiver')), String((made += 1)))
   mkdirSync(temp)
+  return temp
+}
+
+/** Backs a tree up without any envelope, and reads back everything that was written. */
+export async function backedUp(tree: Tree, options: BackedUpOptions = {}): Promise<BackedUp> {
+  return written(options, { type: 'full', timeSeconds: 1_700_000_000 }, (common) => backupFull({ ...common, tree }))
+}
+
+/** The same for an increment on what was backed up before; `undefined` when no set was written. */
+export async function continued(
+  before: Pick<BackedUp, 'storage' | 'endSeconds'>,
+  tree: Tree,
+  options: BackedUpOptions = {},
+): Promise<BackedUp> {
+  const { storage, endSeconds: startSeconds } = before
+  const times = { type: 'inc', startSeconds, endSeconds: startSeconds + 1000 } as const
+  const repositoryOptions = { ...options.repositoryOptions, storage }
+  return written({ ...options, repositoryOptions }, times, async (common) => {
+    const head = await common.repository.head()
+    return backupIncremental({ ...common, tree, head: head! })
+  })
+}
+
+async function written(
+  { volumeBytes = 1 << 30, repositoryOptions, ...more }: BackedUpOptions,
+  times: NewSet['times'],
+  write: (common: Omit<FullBackupOptions, 'tree'>) => Promise<BackupResult>,
+): Promise<BackedUp> {
+  const temp = await temporary()
   const storage = repositoryOptions?.storage ?? createMemoryStorage()
   const events: BackupEvent[] = []
   const repository = openRepository({ storage, envelope: plainEnvelope(), tempDir: temp, ...repositoryOptions })
   try {
-    const { statistics, set } = await backupFull({
-      tree,
+    const { statistics, set } = await write({
       repository,
-      set: { times: { type: 'full', timeSeconds: 1_700_000_000 }, volumeBytes },
+      set: { times, volumeBytes },
       owners: nobody,
       onEvent: (event) => events.push(event),
       ...more,
     })
     const { chains, signatureChains } = await repository.collect()
-    const full = chains[0]!.full
-    const manifest = await repository.manifest(full)
+    const stored = chains[0]!.sets.at(-1)!
+    const manifest = await repository.manifest(stored)
     const volumes: Buffer[] = []
-    for await (const volume of repository.volumes(full, manifest, [...manifest.volumes.keys()])) {
+    for await (const volume of repository.volumes(stored, manifest, [...manifest.volumes.keys()])) {
       volumes.push(Buffer.from(await collect(volume.open())))
     }
-    const sigtar = Buffer.from(await collect(repository.signatures(signatureChains[0]!.full)))
+    const sigtar = Buffer.from(await collect(repository.signatures(signatureChains[0]!.sets.at(-1)!)))
     const signatures: SigTarEntry[] = []
     for await (const batch of readSigTar(fromChunks([sigtar]))) signatures.push(...batch)
     repository.close()
     const entries = decode(volumes)
-    return { storage, events, statistics, set, manifest, volumes, sigtar, entries, signatures, left: readdirSync(temp) }
+    const left = readdirSync(temp)
+    const { endSeconds } = stored
+    return { storage, events, statistics, set: set!, endSeconds, manifest, volumes, sigtar, entries, signatures, left }
   } finally {
     repository.close()
   }

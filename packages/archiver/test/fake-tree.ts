@@ -28,6 +28,8 @@ export interface FakeTree extends Tree {
   /** Paths that were opened, and those whose stream was let go of. */
   readonly opened: string[]
   readonly closed: string[]
+  /** Paths whose contents were asked for together. */
+  readonly loaded: string[]
   /** Whether the walk was ended, by its end or from outside. */
   walkEnded: boolean
 }
@@ -54,15 +56,18 @@ export function fakeTree(
   })
   const opened: string[] = []
   const closed: string[] = []
+  const loaded: string[] = []
   const tree: FakeTree = {
     opened,
     closed,
+    loaded,
     walkEnded: false,
-    async *walk() {
+    async *walk({ contentUpTo = 0 } = {}) {
       try {
         for (const [index, batch] of made.entries()) {
           await onBatch(index)
-          yield batch
+          if (contentUpTo > 0) yield batch
+          else yield { ...batch, entries: batch.entries.map((entry) => ({ ...entry, content: undefined })) }
         }
       } finally {
         tree.walkEnded = true
@@ -78,6 +83,22 @@ export function fakeTree(
       } finally {
         closed.push(path)
       }
+    },
+    async load(paths, { contentUpTo = 0 } = {}) {
+      loaded.push(...paths)
+      const found: TreeBatch = { entries: [], problems: [] }
+      for (const path of paths) {
+        const entry = made.flatMap(({ entries }) => entries).find((one) => one.path === path)
+        const pieces = reads.get(path)
+        const failure = pieces?.find((piece) => piece instanceof Error)
+        if (failure !== undefined)
+          found.problems.push({ path, operation: 'read', code: 'EIO', message: failure.message })
+        // What has no content is not there any more.
+        if (entry === undefined || pieces === undefined || failure !== undefined) continue
+        const content = Buffer.concat(pieces as readonly Uint8Array[])
+        found.entries.push({ ...entry, content: content.length < contentUpTo ? content : undefined })
+      }
+      return found
     },
     close: () => Promise.resolve(),
   }

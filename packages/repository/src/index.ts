@@ -1,4 +1,5 @@
 export { openRepository, type NewSet, Repository, type RepositoryOptions, type StoredForm } from './lib/repository.ts'
+export type { ChainHead } from './lib/chain-state.ts'
 export { type ManifestHead, SetWriter, type SetSummary } from './lib/set-writer.ts'
 export type { Member } from './lib/volume-writer.ts'
 export type { CheckedVolume } from './lib/volume-reader.ts'

@@ -26,6 +26,7 @@ async function source(change: (root: string) => void = () => undefined): Promise
       }
     },
     open: (entry) => tree.open({ ...entry, uid: process.getuid!(), gid: process.getgid!() }),
+    load: (paths, options) => tree.load(paths, options),
     close: () => tree.close(),
   }
 }
@@ -71,6 +72,7 @@ describe('verify()', () => {
         yield large.subarray(0, 1000)
         throw new Error('the disk is broken')
       },
+      load: (paths, options) => tree.load(paths, options),
       close: () => tree.close(),
     }
     const { found, messages, compared } = await differences(broken, [[...whole, diff('zz', Buffer.from('x'))]])

@@ -1,23 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import {
-  appendFileSync,
-  chmodSync,
-  closeSync,
-  lchownSync,
-  lstatSync,
-  lutimesSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   createRandom,
@@ -25,7 +6,6 @@ import {
   type Ignored,
   itWith,
   nastyTree,
-  type Random,
   recordCase,
   type RunResult,
   type Snapshot,
@@ -36,6 +16,7 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest'
 import { duplicity, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
 import { coalmine, said } from './coalmine.ts'
+import { NastyChanges } from './nasty-changes.ts'
 
 // Chains of sets of a tree that changes nastily in between, by the real program, and by both in turn. Judge: what the tree
 // was when each set was made.
@@ -70,8 +51,7 @@ interface Chain {
 const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
 const chains: Chain[] = []
 const states: Snapshot[] = []
-/** How often each change was made. */
-const made = new Map<string, number>()
+let changes: NastyChanges | undefined
 let source = ''
 
 beforeAll(async () => {
@@ -79,9 +59,7 @@ beforeAll(async () => {
   source = join(folder, 'source')
   const { seed } = await nastyTree(source, { big: long })
   const random = createRandom(`chains ${seed}`)
-  mkdirSync(join(source, 'turning'))
-  writeFileSync(join(source, 'turning/multi'), random.bytes(2_600_000))
-  writeFileSync(join(source, 'turning/text'), 'a line that shrinks well\n'.repeat(50_000))
+  changes = new NastyChanges(source, random)
 
   const later = Array.from({ length: setCount - 1 }, () => 'inc by them' as const)
   for (const version of versions.filter((one) => duplicityPeer(one).available)) {
@@ -100,7 +78,7 @@ beforeAll(async () => {
   }
 
   for (let set = 0; set < setCount; set++) {
-    if (set > 0 && set < changedSets) changeAll(random.fork(`set ${set}`), set)
+    if (set > 0 && set < changedSets) changes.change(states.at(-1)!, random.fork(`set ${set}`), set)
     states.push(await snapshotTree(source))
     await twoAtATime(chains, (chain) => writeSet(chain, set))
   }
@@ -152,144 +130,6 @@ function expectDone(outcome: RunResult): RunResult {
   expect(outcome.code, said(outcome)).toBe(0)
   return outcome
 }
-
-// Changes. Each touches the time as well: the real program does not look at sizes or contents.
-
-type Change = (path: Buffer, entry: SnapshotEntry, random: Random) => void
-
-const content: Record<string, Change> = {
-  'edited in the middle': (path, { size }, random) => {
-    const file = openSync(path, 'r+')
-    writeSync(file, random.bytes(Math.min(9, size)), 0, Math.min(9, size), Math.floor(size / 2))
-    closeSync(file)
-  },
-  'grown in front': (path, _, random) =>
-    writeFileSync(path, Buffer.concat([random.bytes(random.integer(1, 700)), readFileSync(path)])),
-  'grown at the end': (path, { size }, random) => appendFileSync(path, random.bytes((-size & 65_535) + 3)),
-  shrunk: (path, { size }, random) => truncateSync(path, random.integer(0, size)),
-  emptied: (path) => truncateSync(path, 0),
-  'written anew': (path, _, random) => writeFileSync(path, random.bytes(random.integer(0, 140_000))),
-}
-
-const kind: Record<string, Change> = {
-  'became a file': (path, _, random) =>
-    replace(path, () => writeFileSync(path, random.bytes(random.integer(0, 70_000)))),
-  'became a folder': (path, _, random) =>
-    replace(path, () => {
-      mkdirSync(path)
-      writeFileSync(Buffer.concat([path, Buffer.from('/inside')]), random.bytes(100))
-    }),
-  // Never the same target twice: of a link the real program looks at nothing else.
-  'became a link': (path) => replace(path, () => symlinkSync(`to ${count()}`, path)),
-  'became a pipe': (path) =>
-    replace(path, () => {
-      const plain = join(source, 'turning', 'pipe')
-      execFileSync('mkfifo', [plain])
-      renameSync(plain, path)
-    }),
-}
-
-const place: Record<string, Change> = {
-  deleted: (path) => replace(path, () => undefined),
-  renamed: (path) =>
-    renameSync(path, Buffer.concat([path.subarray(0, path.lastIndexOf(47) + 1), Buffer.from(`~${count()}`)])),
-}
-
-// Who is not root has to go on reading what is there.
-const modes = isRoot ? [0o600, 0o755, 0o4711, 0o2750, 0] : [0o700, 0o755, 0o777]
-
-const attributes: Record<string, Change> = {
-  'only mode': (path, { mode }, random) =>
-    chmodSync(path, random.pick(modes.filter((one) => one !== mode) as [number])),
-  'only time': (path, { mtimeSeconds }) => setTime(path, Math.max(0, mtimeSeconds) + 1 + count()),
-  ...(isRoot
-    ? {
-        'only owner': (path: Buffer, { uid }: SnapshotEntry, random: Random) =>
-          lchownSync(path, uid + 1, random.integer(0, 3_000_000)),
-      }
-    : {}),
-}
-
-let counted = 0
-const count = () => (counted += 1)
-
-function replace(path: Buffer, make: () => void): void {
-  rmSync(path, { recursive: true, force: true })
-  make()
-}
-
-function setTime(path: Buffer, seconds: number): void {
-  lutimesSync(path, seconds, seconds)
-}
-
-/** What was deleted a set ago, and comes back with other content. */
-let missed: Buffer[] = []
-
-function changeAll(random: Random, set: number): void {
-  const at = (path: string) => Buffer.concat([Buffer.from(`${source}/`), Buffer.from(path, 'latin1')])
-  const returning = missed
-  missed = []
-  for (const path of returning) {
-    if (!exists(path.subarray(0, path.lastIndexOf(47))) || exists(path)) continue
-    kind['became a file']!(path, statOf(path), random)
-    note('back again')
-  }
-  for (const [path, entry] of states.at(-1)!) {
-    const bytes = at(path)
-    // The ends of the tree stay; so does what a change of something above has taken away.
-    if (path === '' || path.startsWith('turning') || !exists(bytes)) continue
-    if (random.integer(0, 99) >= (entry.kind === 'directory' ? 12 : 40)) continue
-    const choices = changesOf(entry)
-    if (choices.length === 0) continue
-    const [name, change] = random.pick(choices as [[string, Change]])
-    change(bytes, entry, random)
-    note(name)
-    if (name === 'deleted' && random.integer(0, 1) === 0) missed.push(bytes)
-    else if (name in content) setTime(bytes, 1_500_000_000 + count())
-  }
-  // Larger than a volume: both ends and the middle, longer and shorter, moved by an odd number of bytes.
-  const multi = at('turning/multi')
-  const old = readFileSync(multi)
-  const half = Math.floor(old.length / 2)
-  const parts = [
-    [random.bytes(10), old.subarray(10, -10), random.bytes(10)],
-    [old.subarray(0, half), random.bytes(1_234_567), old.subarray(half)],
-    [random.bytes(3), old.subarray(0, half - 500_000), old.subarray(half), Buffer.from('end')],
-  ][(set - 1) % 3]!
-  writeFileSync(multi, Buffer.concat(parts))
-  setTime(multi, 1_500_000_000 + count())
-}
-
-function changesOf({ kind: what, size }: SnapshotEntry): [string, Change][] {
-  const { 'became a file': file, ...others } = kind
-  if (what === 'file') {
-    const inside = size === 0 ? { 'grown at the end': content['grown at the end']! } : content
-    return Object.entries({ ...inside, ...others, ...place, ...attributes })
-  }
-  if (what === 'directory') {
-    const { 'became a folder': _, ...rest } = others
-    return Object.entries({ 'became a file': file!, ...rest, ...place, ...attributes })
-  }
-  if (what === 'symlink') return Object.entries({ 'became a file': file!, ...others, ...place })
-  if (what === 'fifo') return Object.entries({ 'became a file': file!, ...place, ...attributes })
-  return []
-}
-
-const note = (name: string) => made.set(name, (made.get(name) ?? 0) + 1)
-
-function exists(path: Buffer): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
-  } catch {
-    // Something above it is no folder any more.
-    return false
-  }
-}
-
-const statOf = (path: Buffer): SnapshotEntry => ({
-  ...states[0]!.get('')!,
-  size: exists(path) ? statSync(path).size : 0,
-})
 
 // What is restored is compared.
 
@@ -346,8 +186,7 @@ async function all(work: readonly (() => Promise<string[]>)[], together = true):
 }
 
 it.runIf(versions.some((version) => duplicityPeer(version).available))('changes were nasty', () => {
-  const names = [content, kind, place, attributes].flatMap((group) => Object.keys(group))
-  for (const name of [...names, 'back again']) expect(made.get(name) ?? 0, name).toBeGreaterThan(1)
+  for (const name of changes!.names) expect(changes!.made.get(name) ?? 0, name).toBeGreaterThan(1)
   for (const chain of chains.filter(({ kind: what }) => what === 'theirs')) {
     if (chain.failure !== undefined) throw chain.failure
     const volumes = readdirSync(join(chain.folder, 'storage')).filter((one) => one.includes('.vol'))

@@ -71,6 +71,7 @@ export async function openSource(folder: Buffer, choice: Choice, signal: AbortSi
     tree: {
       walk: (options) => tree.walk({ ...options, select, only }),
       open: (entry) => tree.open(entry),
+      load: (paths, options) => tree.load(paths, options),
       close: () => tree.close(),
     },
     warnings: () => warnings,

@@ -5,7 +5,7 @@ import type { Compat } from './settings.ts'
 export interface Failure {
   readonly exitCode: number
   readonly text: string
-  /** The class, as programs that read the log know it. */
+  /** The class, or whatever else programs that read the log expect in the first line of the record. */
   readonly name: string
   readonly hint?: string
   /** Nobody thought of this one. */
@@ -37,6 +37,7 @@ const byClass: Readonly<Record<string, { readonly codes: Codes; readonly other: 
       exists: exitCode.user,
       'no-space': exitCode.tempSpace,
       unreadable: exitCode.generic,
+      'copies-differ': exitCode.manifestsDiffer,
       denied: exitCode.badArchiveDir,
     },
     other: exitCode.exception,
@@ -86,7 +87,8 @@ export function failureOf(error: unknown, compat: Compat): Failure {
     }
   }
   if (error instanceof CommandError) {
-    return { exitCode: error.exitCode, text: error.message, name: error.name, unexpected: false }
+    const { exitCode: number, message: text, name, extra } = error
+    return { exitCode: number, text, name: extra || name, unexpected: false }
   }
   if (!(error instanceof Error)) {
     return { exitCode: exitCode.exception, text: String(error), name: 'Error', unexpected: true }

@@ -13,6 +13,8 @@ export const code = {
   progress: 2,
   collectionStatus: 3,
   newFile: 4,
+  changedFile: 5,
+  deletedFile: 6,
   writing: 7,
   fileList: 10,
   uploadBegin: 11,

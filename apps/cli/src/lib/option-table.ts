@@ -5,6 +5,7 @@ export type OptionType = 'flag' | 'integer' | 'text' | 'path' | 'time' | 'verbos
 
 export type ActionName =
   | 'full'
+  | 'incremental'
   | 'backup'
   | 'restore'
   | 'verify'
@@ -39,7 +40,8 @@ export interface OptionRow {
   readonly hidden?: boolean
 }
 
-const writing: readonly ActionName[] = ['full', 'backup']
+const writing: readonly ActionName[] = ['full', 'incremental', 'backup']
+const continuing: readonly ActionName[] = ['incremental', 'backup']
 const removing: readonly ActionName[] = [
   'cleanup',
   'remove-older-than',
@@ -145,6 +147,28 @@ export const optionTable: readonly OptionRow[] = [
     actions: writing,
     least: 0,
   },
+  {
+    name: 'full-if-older-than',
+    type: 'time',
+    argument: 'TIME',
+    help: 'a full backup when the last one is older than TIME, as 1M or 7D',
+    actions: continuing,
+  },
+  {
+    name: 'full-if-n-inc',
+    type: 'integer',
+    argument: 'N',
+    help: 'a full backup when the last one has N increments',
+    actions: continuing,
+    least: 1,
+  },
+  { name: 'skip-if-no-change', type: 'flag', help: 'no increment when nothing has changed', actions: continuing },
+  {
+    name: 'allow-source-mismatch',
+    type: 'flag',
+    help: 'continue a chain of another host or folder',
+    actions: continuing,
+  },
   { name: 'no-files-changed', type: 'flag', help: 'leave the list of files out of the manifest', actions: writing },
   { name: 'no-print-statistics', type: 'flag', help: 'no statistics at the end', actions: writing },
   {
@@ -188,7 +212,7 @@ export const optionTable: readonly OptionRow[] = [
     name: 'numeric-owner',
     type: 'flag',
     help: 'take owners by their numbers in the backup, whatever their names are here',
-    actions: ['restore', 'verify'],
+    actions: ['incremental', 'backup', 'restore', 'verify'],
   },
   {
     name: 'no-restore-ownership',
@@ -207,7 +231,7 @@ export const optionTable: readonly OptionRow[] = [
     name: 'dry-run',
     type: 'flag',
     help: 'say what would be done and change nothing',
-    actions: ['full', 'backup', 'restore', ...removing],
+    actions: [...writing, 'restore', ...removing],
   },
   {
     name: 'html',
@@ -249,14 +273,14 @@ export const optionTable: readonly OptionRow[] = [
     name: 'progress',
     type: 'flag',
     help: 'one line that tells how far the work is',
-    actions: ['full', 'backup', 'restore'],
+    actions: [...writing, 'restore'],
   },
   {
     name: 'progress-rate',
     type: 'integer',
     argument: 'SECONDS',
     help: 'seconds between two lines of progress; 3 by default',
-    actions: ['full', 'backup', 'restore'],
+    actions: [...writing, 'restore'],
     least: 1,
   },
   {
@@ -283,7 +307,13 @@ export interface ActionRow {
 
 export const actionTable: readonly ActionRow[] = [
   { name: 'full', aliases: ['fb'], arguments: 'SOURCE URL', help: 'write a full backup of SOURCE' },
-  { name: 'backup', aliases: ['bu'], arguments: 'SOURCE URL', help: 'full when there is no backup yet' },
+  {
+    name: 'incremental',
+    aliases: ['incr', 'inc', 'ib'],
+    arguments: 'SOURCE URL',
+    help: 'write what has changed since the last backup',
+  },
+  { name: 'backup', aliases: ['bu'], arguments: 'SOURCE URL', help: 'incremental when it can be, else full' },
   { name: 'restore', aliases: ['rb'], arguments: 'URL TARGET', help: 'restore into TARGET' },
   {
     name: 'verify',

@@ -58,7 +58,7 @@ describe('parseArguments()', () => {
   it('refuses by name what the real program has and this one has not', () => {
     expect(() => parse('--s3-region-name', 'x')).toThrow('it concerns a service that is not built in')
     expect(() => parse('replicate', 'file:///b')).toThrow('Cannot run "replicate": replicating is not built yet')
-    expect(() => parse('--full-if-old', '3D')).toThrow('Cannot take "--full-if-older-than": incremental chains')
+    expect(() => parse('--renam', 'a')).toThrow('Cannot take "--rename": this part of the life of chains')
   })
 
   it('says what is wrong with what nobody knows', () => {

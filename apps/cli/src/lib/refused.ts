@@ -2,24 +2,16 @@
  * What the real program has and this one does not have (yet). Named, so that nothing is ever silently ignored.
  */
 export const refusedActions: Readonly<Record<string, string>> = {
-  incremental: 'incremental backups',
-  incr: 'incremental backups',
-  inc: 'incremental backups',
-  ib: 'incremental backups',
   replicate: 'replicating',
 }
 
 const chains = [
-  'allow-source-mismatch',
-  'full-if-older-than',
-  'full-if-n-inc',
   'ignore-errors',
   'jsonstat',
   'metadata-sync-mode',
   'rename',
   'show-changes-in-set',
   'file-changed',
-  'skip-if-no-change',
   'time-separator',
   'file-prefix-jsonstat',
   'no-check-remote',
@@ -43,7 +35,7 @@ const gone: Readonly<Record<string, string>> = {
 
 /** Why an option of the real program is not taken, or `undefined` for a name that nobody knows. */
 export function refusedOption(name: string): string | undefined {
-  if (chains.includes(name)) return 'incremental chains are not built yet'
+  if (chains.includes(name)) return 'this part of the life of chains is not built yet'
   if (services.test(name)) return 'it concerns a service that is not built in'
   return gone[name]
 }

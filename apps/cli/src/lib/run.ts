@@ -115,8 +115,9 @@ function checkUrls(action: ActionName, operands: readonly RawPath[]): void {
 async function dispatch(action: ActionName, operands: readonly RawPath[], context: Context): Promise<ExitCode | void> {
   switch (action) {
     case 'full':
+    case 'incremental':
     case 'backup':
-      return (await import('./actions/full.ts')).full(operands, context, action === 'backup')
+      return (await import('./actions/backup.ts')).backup(operands, context, action)
     case 'restore':
       return (await import('./actions/restore.ts')).restore(operands, context)
     case 'verify':

@@ -1,7 +1,7 @@
 import type { ActionName, OptionRow } from './option-table.ts'
 
 /** Where files are chosen. */
-const choosing: readonly ActionName[] = ['full', 'backup', 'verify', 'explain', 'select']
+const choosing: readonly ActionName[] = ['full', 'incremental', 'backup', 'verify', 'explain', 'select']
 
 const row = (name: string, help: string, rest: Partial<OptionRow> = {}): OptionRow => ({
   name,

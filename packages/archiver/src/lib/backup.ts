@@ -1,14 +1,16 @@
-import { concat, type RawPath } from '@coalmine/bytes'
-import { ownerNames, type Owners, type Tree, type TreeEntry, type TreeProblem } from '@coalmine/filetree'
-import type { Member, NewSet, Repository, SetSummary } from '@coalmine/repository'
-import { BLOCK_BYTES, FileList, sigTarEnd, signatureHeader } from '@coalmine/volume-format'
-import { type Encoded, encodeOther, encodeSmall, LargeFile, metaOf, type SignatureOptions } from './encode.ts'
-import { BackupError } from './errors.ts'
+import type { RawPath } from '@coalmine/bytes'
+import { ownerNames, type Owners, type Tree } from '@coalmine/filetree'
+import { type ChainHead, type NewSet, type Repository, RepositoryError, type SetSummary } from '@coalmine/repository'
+import { BLOCK_BYTES, FileList } from '@coalmine/volume-format'
+import type { SignatureOptions } from './encode.ts'
 import type { BackupEvent } from './events.ts'
-import { type BackupStatistics, emptyStatistics } from './statistics.ts'
+import { loadContents } from './load.ts'
+import { planFull, planIncrement, type StepBatch } from './plan.ts'
+import { BackupRun, type RunOptions } from './run.ts'
+import type { BackupStatistics } from './statistics.ts'
 
 /** Where entries come from: their walk is taken as it is. */
-export type EntrySource = Pick<Tree, 'walk' | 'open'>
+export type EntrySource = Pick<Tree, 'walk' | 'open' | 'load'>
 
 export interface FullBackupOptions {
   /**
@@ -30,9 +32,19 @@ export interface FullBackupOptions {
   readonly onEvent?: (event: BackupEvent) => void
 }
 
+export interface IncrementalBackupOptions extends FullBackupOptions {
+  /** The chain that the set continues, from `repository.head()`. The set begins where it ends. */
+  readonly head: ChainHead
+  /** Compare owners by their numbers alone; by default names that are known here count first. */
+  readonly numericOwner?: boolean
+  /** Write no set when nothing has changed. */
+  readonly skipIfUnchanged?: boolean
+}
+
 export interface BackupResult {
   readonly statistics: BackupStatistics
-  readonly set: SetSummary
+  /** What was stored; absent when nothing was, because nothing has changed. */
+  readonly set?: SetSummary
 }
 
 /**
@@ -45,155 +57,142 @@ export interface BackupResult {
  * @throws BackupError `nothing-to-store` when there is not even a root: an empty set would pass for the newest backup.
  * @throws the error of the repository, the storage or the signal.
  */
-export async function backupFull(options: FullBackupOptions): Promise<BackupResult> {
-  const { repository, hostname, localDir, listFiles = true } = options
-  const writer = await repository.createSet(options.set)
-  const run = new FullBackup(options, (bytes) => writer.signatures.write(bytes))
-  try {
-    await writer.writeVolumes(run.members())
-    const files = listFiles ? run.files : new FileList()
-    return { statistics: run.statistics, set: await writer.commit({ hostname, localDir, files }) }
-  } catch (error) {
-    await writer.abort(error)
-    throw error
-  }
+export async function backupFull(options: FullBackupOptions): Promise<BackupResult & { set: SetSummary }> {
+  const { statistics, set } = await write(options, options, fullPlan(options))
+  return { statistics, set: set! }
+}
+
+/**
+ * Writes what has changed since a chain's last set as a new set: whole what is new, of changed files the difference, and
+ * the word that something is gone. What has changed is decided by metadata, as the real program does it; a file that was
+ * only touched costs one reading.
+ *
+ * Read and told is as in {@link backupFull}; but what cannot be read keeps its archived state. Signatures are compared
+ * with their manifests on the way: should they disagree in the archive dir, all begins again with those of the storage;
+ * disagree they there too, the set is taken back.
+ *
+ * @throws RangeError when the set does not begin where the chain ends, or does not end later.
+ * @throws BackupError `nothing-to-store` as a full backup does.
+ * @throws RepositoryError `bad-signatures` when nothing can be built on the chain.
+ * @throws the error of the repository, the storage or the signal.
+ */
+export async function backupIncremental(options: IncrementalBackupOptions): Promise<BackupResult> {
+  requireNext(options)
+  const run = () => write(options, { ...options, ...basisOf(options) }, incrementalPlan(options))
+  return twice(run, options)
 }
 
 /** What a full backup of the tree would take in, by a walk that reads no content. */
 export async function surveyFull(
   options: Pick<FullBackupOptions, 'tree' | 'signal' | 'onEvent'>,
 ): Promise<BackupStatistics> {
-  const run = new FullBackup(options, () => Promise.resolve())
-  await run.survey()
-  return run.statistics
+  return survey(options, planFull(options.tree.walk()))
 }
 
-type RunOptions = Pick<FullBackupOptions, 'tree' | 'signal' | 'onEvent' | 'signatures' | 'owners'>
+/** What an increment would do, by a walk that reads no content: of a changed file the whole size counts as read. */
+export async function surveyIncremental(
+  options: Pick<
+    IncrementalBackupOptions,
+    'tree' | 'repository' | 'head' | 'owners' | 'numericOwner' | 'signal' | 'onEvent'
+  >,
+): Promise<BackupStatistics> {
+  return twice(() => survey(options, comparison(options)), options)
+}
 
-class FullBackup {
-  readonly statistics = emptyStatistics()
-  readonly files = new FileList()
-  readonly #options: RunOptions
-  readonly #owners: Owners
-  readonly #onEvent: (event: BackupEvent) => void
-  readonly #writeSignatures: (bytes: Uint8Array) => Promise<void>
-  #signatureBytes = 0
+function fullPlan({ tree }: FullBackupOptions): AsyncIterable<StepBatch> {
+  return planFull(tree.walk({ contentUpTo: BLOCK_BYTES }))
+}
 
-  constructor(options: RunOptions, writeSignatures: (bytes: Uint8Array) => Promise<void>) {
-    this.#options = options
-    this.#owners = options.owners ?? ownerNames()
-    this.#onEvent = options.onEvent ?? (() => undefined)
-    this.#writeSignatures = writeSignatures
+function incrementalPlan(options: IncrementalBackupOptions): AsyncIterable<StepBatch> {
+  return loadContents(comparison(options), options.tree)
+}
+
+type Compared = Pick<IncrementalBackupOptions, 'tree' | 'repository' | 'head' | 'owners' | 'numericOwner'>
+
+function comparison({
+  tree,
+  repository,
+  head,
+  owners = ownerNames(),
+  numericOwner,
+}: Compared): AsyncIterable<StepBatch> {
+  return planIncrement(tree.walk(), repository.state(head), { owners, numeric: numericOwner })
+}
+
+function basisOf({ repository, head }: IncrementalBackupOptions): Pick<RunOptions, 'signatureOf'> {
+  return { signatureOf: (old) => repository.signatureOf(head, old.path) }
+}
+
+function requireNext({ set, head }: IncrementalBackupOptions): void {
+  const { times } = set
+  const begins = times.type === 'inc' ? times.startSeconds : undefined
+  if (begins !== head.chain.endSeconds) {
+    const what = begins === undefined ? 'a full set' : `a set from ${begins}`
+    throw new RangeError(
+      `Cannot continue a chain that ends at ${head.chain.endSeconds} with ${what}: it must begin there`,
+    )
   }
+  if (times.type === 'inc' && times.endSeconds <= times.startSeconds) {
+    throw new RangeError(
+      `Cannot write an increment from ${times.startSeconds} to ${times.endSeconds}: it must end later`,
+    )
+  }
+}
 
-  /** All members of the set's volumes; the signatures are written on the way, in the same order. */
-  async *members(): AsyncIterable<readonly Member[]> {
-    const { tree, signal } = this.#options
-    for await (const batch of tree.walk({ contentUpTo: BLOCK_BYTES })) {
-      signal?.throwIfAborted()
-      for (const problem of batch.problems) this.#problem(problem)
-      let members: Member[] = []
-      let signatures: Uint8Array[] = []
-      for (const entry of batch.entries) {
-        if (!this.#takesIn(entry)) continue
-        if (entry.kind === 'file' && entry.content === undefined) {
-          if (members.length > 0) yield members
-          await this.#sign(signatures)
-          members = []
-          signatures = []
-          yield* this.#large(entry)
-        } else {
-          const encoded = this.#encode(entry)
-          members.push(...encoded.members)
-          signatures.push(encoded.signature)
-        }
-      }
-      await this.#sign(signatures)
-      if (members.length > 0) yield members
-      this.#onEvent({ type: 'progress', bytes: this.statistics.rawDeltaSize })
+/** Once more when the first try shows that a copy in the archive dir is of no use: then the original is read. */
+async function twice<T>(run: () => Promise<T>, { onEvent }: Pick<FullBackupOptions, 'onEvent'>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof RepositoryError && error.retry === 'now')) throw error
+    onEvent?.({ type: 'again', message: error.message })
+    return run()
+  }
+}
+
+async function write(
+  options: FullBackupOptions & { skipIfUnchanged?: boolean },
+  runOptions: RunOptions,
+  plan: AsyncIterable<StepBatch>,
+): Promise<BackupResult> {
+  const { repository, hostname, localDir, listFiles = true, skipIfUnchanged = false } = options
+  const writer = await repository.createSet(options.set)
+  const run = new BackupRun(runOptions, (bytes) => writer.signatures.write(bytes))
+  const { statistics } = run
+  try {
+    const members = run.members(plan)
+    // Whether anything has changed shows with the first member, or at the end, before a volume is made.
+    const first = await members.next()
+    if (skipIfUnchanged && first.done === true && statistics.deltaEntries === 0) {
+      await writer.abort(undefined)
+      return { statistics }
     }
-    if (this.statistics.sourceFiles === 0) {
-      throw new BackupError('nothing-to-store', 'Cannot back up: the source has nothing that could be stored')
+    await writer.writeVolumes(resumed(first, members))
+    const files = listFiles ? run.files : new FileList()
+    return { statistics, set: await writer.commit({ hostname, localDir, files }) }
+  } catch (error) {
+    await writer.abort(error)
+    throw error
+  }
+}
+
+/** All of a generator of which the first value was taken. */
+async function* resumed<T>(
+  first: IteratorResult<T, void>,
+  rest: AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
+  try {
+    if (first.done !== true) {
+      yield first.value
+      yield* rest
     }
-    await this.#sign([sigTarEnd(this.#signatureBytes)])
+  } finally {
+    await rest.return()
   }
+}
 
-  async survey(): Promise<void> {
-    const { tree, signal } = this.#options
-    for await (const batch of tree.walk({})) {
-      signal?.throwIfAborted()
-      for (const problem of batch.problems) this.#problem(problem)
-      for (const entry of batch.entries) if (this.#takesIn(entry)) this.#count(entry, entry.size)
-    }
-  }
-
-  #encode(entry: TreeEntry): Encoded {
-    const meta = metaOf(entry, this.#owners)
-    if (entry.kind !== 'file') {
-      this.#count(entry, entry.size)
-      return encodeOther(meta)
-    }
-    const content = entry.content!
-    this.#count(entry, content.length)
-    this.statistics.rawDeltaSize += content.length
-    return encodeSmall(meta, content, entry.size, this.#options.signatures ?? {})
-  }
-
-  async *#large(entry: TreeEntry): AsyncIterable<readonly Member[]> {
-    const { tree, signal, signatures = {} } = this.#options
-    const meta = metaOf(entry, this.#owners)
-    const file = new LargeFile(meta, tree.open(entry), entry.size, signatures)
-    let begun = false
-    for await (const member of file.members()) {
-      begun = true
-      yield [member]
-      this.#onEvent({ type: 'progress', bytes: this.statistics.rawDeltaSize + file.bytes })
-    }
-    signal?.throwIfAborted()
-    if (file.failure !== undefined) {
-      const message = file.failure instanceof Error ? file.failure.message : 'unknown error'
-      this.statistics.errors += 1
-      this.#onEvent({ type: 'unreadable', path: entry.path, message, cut: begun })
-    }
-    if (!begun) return
-    this.#count(entry, file.bytes)
-    this.statistics.rawDeltaSize += file.bytes
-    const pieces = file.signature()
-    const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
-    // A body in a tar ends on a multiple of 512.
-    await this.#sign([signatureHeader(meta, size), ...pieces, new Uint8Array(-size & 511)])
-  }
-
-  #takesIn(entry: TreeEntry): boolean {
-    if (entry.kind !== 'socket') return true
-    this.#onEvent({ type: 'socket-skipped', path: entry.path })
-    return false
-  }
-
-  #count(entry: TreeEntry, readBytes: number): void {
-    const { statistics } = this
-    statistics.sourceFiles += 1
-    statistics.sourceFileSize += readBytes
-    statistics.newFiles += 1
-    statistics.newFileSize += entry.size
-    statistics.deltaEntries += 1
-    if (entry.kind === 'file') this.files.add({ action: 'new', path: entry.path })
-    if (entry.mtimeSeconds < 0) {
-      this.#onEvent({ type: 'time-before-1970', path: entry.path, seconds: entry.mtimeSeconds })
-    }
-    this.#onEvent({ type: 'new', path: entry.path, bytes: entry.size })
-  }
-
-  #problem({ path, operation, message }: TreeProblem): void {
-    this.statistics.errors += 1
-    if (operation === 'list') this.#onEvent({ type: 'unlisted', path, message })
-    else this.#onEvent({ type: 'unreadable', path, message, cut: false })
-  }
-
-  async #sign(pieces: Uint8Array[]): Promise<void> {
-    if (pieces.length === 0) return
-    const bytes = concat(pieces)
-    this.#signatureBytes += bytes.length
-    await this.#writeSignatures(bytes)
-  }
+async function survey(options: RunOptions, plan: AsyncIterable<StepBatch>): Promise<BackupStatistics> {
+  const run = new BackupRun(options, () => Promise.resolve())
+  await run.survey(plan)
+  return run.statistics
 }

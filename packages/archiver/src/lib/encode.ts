@@ -1,8 +1,14 @@
-import { type ByteStream, rechunk } from '@coalmine/bytes'
+import { type ByteStream, concat, rechunk } from '@coalmine/bytes'
 import type { Owners, TreeEntry } from '@coalmine/filetree'
-import { blockLengthFor, signature, SignatureEncoder } from '@coalmine/rdiff'
+import { blockLengthFor, DeltaEncoder, type Signature, signature, SignatureEncoder } from '@coalmine/rdiff'
 import type { Member } from '@coalmine/repository'
-import { BLOCK_BYTES, encodeDiffTarMember, encodeSigTarMember, type EntryMeta } from '@coalmine/volume-format'
+import {
+  BLOCK_BYTES,
+  encodeDiffTarMember,
+  encodeSigTarMember,
+  type EntryMeta,
+  signatureHeader,
+} from '@coalmine/volume-format'
 
 /** How block lengths of signatures are chosen. */
 export interface SignatureOptions {
@@ -11,10 +17,12 @@ export interface SignatureOptions {
   readonly maxBlockBytes?: number
 }
 
-/** One entry as it goes into the set: its volume members, and at the end its sigtar member. */
+/** One entry as it goes into the set: its volume members, and its sigtar member. */
 export interface Encoded {
-  readonly members: Member[]
+  readonly members: readonly Member[]
   readonly signature: Uint8Array
+  /** Bytes of content or delta in the members. */
+  readonly bodyBytes: number
 }
 
 /** An entry's metadata as archives hold it: whole seconds, never before 1970. */
@@ -37,47 +45,83 @@ export function metaOf(entry: TreeEntry, owners: Owners): EntryMeta {
 /** A folder, link, fifo or device: no content, no signature. */
 export function encodeOther(meta: EntryMeta): Encoded {
   const bytes = encodeDiffTarMember({ action: 'snapshot', meta })
-  return { members: [{ bytes, path: meta.path }], signature: encodeSigTarMember({ action: 'snapshot', meta }) }
+  const signature = encodeSigTarMember({ action: 'snapshot', meta })
+  return { members: [{ bytes, path: meta.path }], signature, bodyBytes: 0 }
+}
+
+/** The word that a path is no longer there. */
+export function encodeDeleted(path: EntryMeta['path']): Encoded {
+  const bytes = encodeDiffTarMember({ action: 'deleted', path })
+  return { members: [{ bytes, path }], signature: encodeSigTarMember({ action: 'deleted', path }), bodyBytes: 0 }
+}
+
+export interface FileOptions extends SignatureOptions {
+  /** Its size when it was looked at, which decides on the block length of its signature. */
+  readonly sizeBytes: number
+  /** What was there before, by its signature: then the difference is stored instead of the content. */
+  readonly basis?: Signature
 }
 
 /** A regular file that is in memory whole and shorter than a block. */
-export function encodeSmall(
-  meta: EntryMeta,
-  content: Uint8Array,
-  sizeBytes: number,
-  options: SignatureOptions,
-): Encoded {
-  const bytes = encodeDiffTarMember({ action: 'snapshot', meta, data: content })
-  const sums = signature(content, { blockBytes: blockBytesFor(sizeBytes, options) })
+export function encodeSmall(meta: EntryMeta, content: Uint8Array, options: FileOptions): Encoded {
+  const { basis } = options
+  const action = basis === undefined ? 'snapshot' : 'diff'
+  const body = basis === undefined ? content : deltaOf(basis, content)
+  const sums = signature(content, { blockBytes: blockBytesFor(options) })
   return {
-    members: [{ bytes, path: meta.path }],
+    members: [...membersOf(action, meta, body)],
     signature: encodeSigTarMember({ action: 'signature', meta, signature: sums }),
+    bodyBytes: body.length,
   }
 }
 
+function deltaOf(basis: Signature, content: Uint8Array): Uint8Array {
+  const encoder = new DeltaEncoder(basis)
+  return concat([...encoder.push(content), ...encoder.finish()])
+}
+
+/** A delta may be a little longer than the content, and so longer than a block. */
+function* membersOf(action: 'snapshot' | 'diff', meta: EntryMeta, body: Uint8Array): Iterable<Member> {
+  let block = 0
+  let at = 0
+  for (; body.length - at >= BLOCK_BYTES; at += BLOCK_BYTES) {
+    yield member(action, meta, body.subarray(at, at + BLOCK_BYTES), ++block, false)
+  }
+  yield member(action, meta, body.subarray(at), block + 1, true)
+}
+
 /**
- * A regular file read as it comes, in blocks of 64 KiB, the last one shorter and possibly empty; never in memory whole.
- * Its size on disk does not matter: what is read is what is stored, so a file that grows or shrinks meanwhile is stored
- * as it was read. When reading fails on the way the file ends there and {@link LargeFile.failure} tells; when it cannot
- * even be begun there is no member.
+ * A regular file read as it comes, once: what is stored (its content, or the difference to its basis) in blocks of
+ * 64 KiB, the last one shorter and possibly empty, and its signature; never in memory whole. Its size on disk does not
+ * matter: what is read is what is stored, so a file that grows or shrinks meanwhile is stored as it was read. When
+ * reading fails on the way the file ends there and {@link LargeFile.failure} tells; when it cannot even be begun, or
+ * nothing of a difference was handed out yet, there is no member.
  */
 export class LargeFile {
   readonly #meta: EntryMeta
   readonly #content: ByteStream
   readonly #sums: SignatureEncoder
+  readonly #delta: DeltaEncoder | undefined
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
+  #bodyBytes = 0
   #failure: unknown
 
-  constructor(meta: EntryMeta, content: ByteStream, sizeBytes: number, options: SignatureOptions) {
+  constructor(meta: EntryMeta, content: ByteStream, options: FileOptions) {
     this.#meta = meta
     this.#content = content
-    this.#sums = new SignatureEncoder({ blockBytes: blockBytesFor(sizeBytes, options) })
+    this.#sums = new SignatureEncoder({ blockBytes: blockBytesFor(options) })
+    if (options.basis !== undefined) this.#delta = new DeltaEncoder(options.basis)
   }
 
   /** Bytes read so far. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Bytes of content or delta that were handed out in members. */
+  get bodyBytes(): number {
+    return this.#bodyBytes
   }
 
   /** What ended the reading early, if something did. */
@@ -86,21 +130,46 @@ export class LargeFile {
   }
 
   async *members(): AsyncIterable<Member> {
+    const action = this.#delta === undefined ? 'snapshot' : 'diff'
     let block = 0
     let last: Uint8Array = new Uint8Array(0)
-    for await (const chunk of rechunk(this.#untilFailure(), BLOCK_BYTES)) {
-      this.#keep(this.#sums.push(chunk))
-      this.#bytes += chunk.length
-      if (chunk.length < BLOCK_BYTES) last = chunk
-      else yield member(this.#meta, chunk, ++block, false)
+    for await (const chunk of rechunk(this.#body(), BLOCK_BYTES)) {
+      if (chunk.length < BLOCK_BYTES) {
+        last = chunk
+      } else {
+        this.#bodyBytes += chunk.length
+        yield member(action, this.#meta, chunk, ++block, false)
+      }
     }
-    if (this.#failure === undefined || this.#bytes > 0) yield member(this.#meta, last, block + 1, true)
+    // What is archived already is better than the beginning of what could not be read.
+    const isWorthIt = block > 0 || (action === 'snapshot' && this.#bytes > 0)
+    if (this.#failure !== undefined && !isWorthIt) return
+    this.#bodyBytes += last.length
+    yield member(action, this.#meta, last, block + 1, true)
   }
 
-  /** The signature of what was read, in pieces; after the last member. */
+  /**
+   * The sigtar member, in pieces; after the last member of the volumes. A file of which only the beginning could be read
+   * gets another time in it, so that the next increment tries again.
+   */
   signature(): Uint8Array[] {
     this.#keep(this.#sums.finish())
-    return this.#pieces
+    const { mtimeSeconds } = this.#meta
+    const another = mtimeSeconds > 1 ? mtimeSeconds - 1 : mtimeSeconds + 1
+    const meta = this.#failure === undefined ? this.#meta : { ...this.#meta, mtimeSeconds: another }
+    const size = this.#pieces.reduce((sum, piece) => sum + piece.length, 0)
+    // A body in a tar ends on a multiple of 512.
+    return [signatureHeader(meta, size), ...this.#pieces, new Uint8Array(-size & 511)]
+  }
+
+  async *#body(): ByteStream {
+    for await (const chunk of this.#untilFailure()) {
+      this.#keep(this.#sums.push(chunk))
+      this.#bytes += chunk.length
+      if (this.#delta === undefined) yield chunk
+      else yield* this.#delta.push(chunk)
+    }
+    if (this.#delta !== undefined) yield* this.#delta.finish()
   }
 
   async *#untilFailure(): ByteStream {
@@ -117,13 +186,13 @@ export class LargeFile {
   }
 }
 
-function member(meta: EntryMeta, data: Uint8Array, block: number, last: boolean): Member {
-  // A file shorter than a block is no chunked one, however it was read.
-  if (last && block === 1) return { bytes: encodeDiffTarMember({ action: 'snapshot', meta, data }), path: meta.path }
-  const bytes = encodeDiffTarMember({ action: 'snapshot', meta, data, block })
+function member(action: 'snapshot' | 'diff', meta: EntryMeta, data: Uint8Array, block: number, last: boolean): Member {
+  // What is shorter than a block is not chunked, however it was read.
+  if (last && block === 1) return { bytes: encodeDiffTarMember({ action, meta, data }), path: meta.path }
+  const bytes = encodeDiffTarMember({ action, meta, data, block })
   return last ? { bytes, path: meta.path } : { bytes, path: meta.path, block }
 }
 
-function blockBytesFor(sizeBytes: number, options: SignatureOptions): number {
-  return blockLengthFor(sizeBytes, { rule: options.rule, maxBytes: options.maxBlockBytes })
+function blockBytesFor({ sizeBytes, rule, maxBlockBytes }: FileOptions): number {
+  return blockLengthFor(sizeBytes, { rule, maxBytes: maxBlockBytes })
 }

@@ -1,5 +1,8 @@
-/** The source has no entry that could be stored: it is gone, unreadable as a whole, or a socket. */
-export type BackupErrorCode = 'nothing-to-store'
+export type BackupErrorCode =
+  /** The source has no entry that could be stored: it is gone, unreadable as a whole, or a socket. */
+  | 'nothing-to-store'
+  /** The source gives entries out of order, or one of them twice. */
+  | 'unsorted'
 
 /** What a backup cannot do. `code` is for programs, the message for people. */
 export class BackupError extends Error {

@@ -64,6 +64,8 @@ export interface WalkOptions {
   readonly only?: Iterable<string>
 }
 
+export type LoadOptions = Pick<WalkOptions, 'contentUpTo'>
+
 /** An opened file tree. */
 export interface Tree {
   /**
@@ -81,6 +83,14 @@ export interface Tree {
    * @throws FileTreeError with the system's code, or `changed`.
    */
   open(entry: OpenableEntry): ByteStream
+  /**
+   * Regular files looked at again, all together: each as it is now, in the order of `paths`, with its content when it is
+   * small enough. What has vanished is left out; what is no regular file, or cannot be read, is among the problems. The
+   * caller bounds what this holds in memory, by the sizes that were walked.
+   *
+   * @throws FileTreeError `closed` or `worker`; the signal's reason.
+   */
+  load(paths: readonly RawPath[], options?: LoadOptions): Promise<TreeBatch>
   /** Ends the worker and lets go of all descriptors. What is under way fails with `closed`. */
   close(): Promise<void>
 }

@@ -109,7 +109,7 @@ export class TreeOpener {
     const { path } = entry
     let descriptor: number | undefined
     try {
-      descriptor = openSync(this.#find(path), following(fileFlags, this.#root))
+      descriptor = this.descriptorOf(path)
       const stats = fstatSync(descriptor)
       if (!stats.isFile()) throw changed(path, 'it is no regular file')
       if ((stats.mode & 0o7777) !== entry.mode) throw changed(path, 'it has other permissions than before')
@@ -119,6 +119,11 @@ export class TreeOpener {
       if (descriptor !== undefined) closeSync(descriptor)
       throw toFileTreeError(error, 'open', path, 'open')
     }
+  }
+
+  /** The caller closes it. It may be anything that can be opened. @throws the system's error, or FileTreeError */
+  descriptorOf(path: RawPath): number {
+    return openSync(this.#find(path), following(fileFlags, this.#root))
   }
 
   close(): void {

@@ -1,7 +1,9 @@
-import type { ByteStream } from '@coalmine/bytes'
+import type { ByteStream, RawPath } from '@coalmine/bytes'
 import { setImmediate } from 'node:timers/promises'
-import type { OpenableEntry, Tree, TreeBatch, WalkOptions } from './entry.ts'
+import { unpackBatch } from './batch.ts'
+import type { LoadOptions, OpenableEntry, Tree, TreeBatch, WalkOptions } from './entry.ts'
 import { FileTreeError } from './errors.ts'
+import { loadFiles } from './file-loader.ts'
 import { TreeOpener } from './file-reader.ts'
 import { closeRoot, openRoot, type TreeRoot } from './tree-root.ts'
 import { walkHere } from './walk-here.ts'
@@ -44,6 +46,11 @@ export class InlineTree implements Tree {
       this.#open.delete(reader)
       reader.close()
     }
+  }
+
+  async load(paths: readonly RawPath[], options: LoadOptions = {}): Promise<TreeBatch> {
+    this.#check()
+    return unpackBatch(loadFiles(this.#opener, paths, options.contentUpTo ?? 0))
   }
 
   async close(): Promise<void> {

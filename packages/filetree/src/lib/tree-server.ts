@@ -1,6 +1,7 @@
 import { type PackedBatch, transferOf } from './batch.ts'
 import type { OpenableEntry } from './entry.ts'
 import { codeOf, FileTreeError, isOutside, messageOf } from './errors.ts'
+import { loadFiles } from './file-loader.ts'
 import { type FileReader, TreeOpener } from './file-reader.ts'
 import type { RawPath } from '@coalmine/bytes'
 import { onlyTree } from './only.ts'
@@ -19,6 +20,8 @@ export interface WalkRequest {
 export type TreeRequest =
   | ({ type: 'walk'; id: number; aheadBytes: number } & WalkRequest)
   | { type: 'open'; id: number; entry: OpenableEntry }
+  /** Paths are separated by NULs. */
+  | { type: 'load'; id: number; paths: string; contentUpTo: number }
   /** So many of the bytes that were sent have been taken. */
   | { type: 'taken'; id: number; bytes: number }
   | { type: 'cancel'; id: number }
@@ -78,6 +81,9 @@ export class TreeServer {
         break
       case 'open':
         this.#open(id, request.entry)
+        break
+      case 'load':
+        this.#loadFiles(id, request.paths.split('\0') as RawPath[], request.contentUpTo)
         break
       case 'taken': {
         const job = this.#jobs.get(id)
@@ -176,6 +182,11 @@ export class TreeServer {
       }
     }
     this.#jobs.set(id, { id, limit: piecesAhead, ahead: 0, step, close: () => reader.close() })
+  }
+
+  #loadFiles(id: number, paths: readonly RawPath[], contentUpTo: number): void {
+    const batch = loadFiles(this.#opener, paths, contentUpTo)
+    this.#post({ type: 'batch', id, batch, last: true, bytes: batch.bytes }, transferOf(batch))
   }
 
   #fail(id: number, path: RawPath, operation: string, error: unknown): void {

@@ -1,6 +1,6 @@
 import { collect, type RawPath } from '@coalmine/bytes'
 import { itWith, run, tempDir } from '@coalmine/fixtures'
-import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -144,6 +144,56 @@ describe.each([true, false])('openTree() with worker: %s', (worker) => {
     expect(error).toMatchObject({ code: 'ENOENT', path: 'd0/f0', operation: 'open' })
     expect((error as Error).message).toBe('Cannot open "d0/f0": no such file or directory')
     await tree.close()
+  })
+
+  it('load() looks at files again and gives what they hold by now', async () => {
+    fill(150, 10)
+    writeFileSync(join(folder, 'grown'), 'short')
+    const sizes = [0, 1, 70_000, 262_144, 1_500_000]
+    for (const [index, size] of sizes.entries())
+      writeFileSync(join(folder, `s${index}`), Buffer.alloc(size, 65 + index))
+    const tree = await openTree(folder, { worker })
+    const walked: TreeEntry[] = []
+    for await (const { entries } of tree.walk()) walked.push(...entries.filter(({ kind }) => kind === 'file'))
+    const whole = await tree.load(
+      walked.map(({ path }) => path),
+      { contentUpTo: 2_000_000 },
+    )
+    expect(whole.problems).toEqual([])
+    expect(whole.entries.map((entry) => ({ ...entry, content: undefined }))).toEqual(walked)
+    for (const { path, content } of whole.entries) {
+      expect(Buffer.compare(content!, readFileSync(join(folder, path)))).toBe(0)
+    }
+
+    writeFileSync(join(folder, 'grown'), 'x'.repeat(100))
+    rmSync(join(folder, 'd0/f0'))
+    rmSync(join(folder, 'd0/f1'))
+    mkdirSync(join(folder, 'd0/f1'))
+    rmSync(join(folder, 'd0/f2'))
+    symlinkSync('f3', join(folder, 'd0/f2'))
+    rmSync(join(folder, 'd1'), { recursive: true })
+    writeFileSync(join(folder, 'd1'), 'no folder')
+    const paths = ['d0/f0', 'd0/f1', 'd0/f2', 'd0/f3', 'd1/f100', 'grown', 's2', '../grown', ''] as RawPath[]
+    const { entries, problems } = await tree.load(paths, { contentUpTo: 100 })
+    expect(entries.map(({ path, size, content }) => [path, size, content?.length])).toEqual([
+      ['d0/f3', 10, 10],
+      // Larger than was asked for: without.
+      ['grown', 100, undefined],
+      ['s2', 70_000, undefined],
+    ])
+    expect(problems.map(({ path, operation, code }) => [path, operation, code])).toEqual([
+      ['d0/f1', 'open', 'changed'],
+      ['d0/f2', 'open', 'ELOOP'],
+      ['d1/f100', 'open', onLinux ? 'ENOTDIR' : expect.any(String)],
+      ['../grown', 'open', 'unsafe-name'],
+      ['', 'open', 'changed'],
+    ])
+    expect(await tree.load([])).toEqual({ entries: [], problems: [] })
+    await expect(tree.load(['a\0b' as RawPath])).rejects.toThrow(RangeError)
+    await expect(tree.load(paths, { contentUpTo: -1 })).rejects.toThrow(RangeError)
+    await tree.close()
+    await expect(tree.load(paths)).rejects.toMatchObject({ code: 'closed' })
+    expect(held()).toEqual([])
   })
 
   it('takes a file, and a symlink that it does not follow, as trees of one entry', async () => {

@@ -44,16 +44,22 @@ export async function openTree(root: string | Buffer, options: OpenTreeOptions =
 
 function checked(tree: Tree): Tree {
   return {
-    walk(options = {}) {
-      const { contentUpTo = 0 } = options
-      if (!(Number.isSafeInteger(contentUpTo) && contentUpTo >= 0 && contentUpTo <= largestContent)) {
-        throw new RangeError(`Cannot walk with contents up to ${contentUpTo} bytes: it takes 0 to ${largestContent}`)
-      }
-      return tree.walk({ ...options, contentUpTo })
-    },
+    walk: (options = {}) => tree.walk({ ...options, contentUpTo: checkedLimit(options.contentUpTo) }),
     open: (entry) => tree.open(entry),
+    async load(paths, options = {}) {
+      const limit = checkedLimit(options.contentUpTo)
+      // A NUL would be taken for the end of a path.
+      const strange = paths.find((path) => path.includes('\0'))
+      if (strange !== undefined) throw new RangeError(`Cannot load ${JSON.stringify(strange)}: a path holds no NUL`)
+      return paths.length === 0 ? { entries: [], problems: [] } : tree.load(paths, { contentUpTo: limit })
+    },
     close: () => tree.close(),
   }
+}
+
+function checkedLimit(contentUpTo = 0): number {
+  if (Number.isSafeInteger(contentUpTo) && contentUpTo >= 0 && contentUpTo <= largestContent) return contentUpTo
+  throw new RangeError(`Cannot read contents up to ${contentUpTo} bytes: it takes 0 to ${largestContent}`)
 }
 
 /**

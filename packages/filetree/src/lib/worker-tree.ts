@@ -2,7 +2,7 @@ import type { ByteStream, RawPath } from '@coalmine/bytes'
 import { Worker } from 'node:worker_threads'
 import { address } from './address.ts'
 import { unpackBatch } from './batch.ts'
-import type { OpenableEntry, Tree, TreeBatch, WalkOptions } from './entry.ts'
+import type { LoadOptions, OpenableEntry, Tree, TreeBatch, WalkOptions } from './entry.ts'
 import { FileTreeError } from './errors.ts'
 import type { ServedTree } from './serve-tree.ts'
 import type { TreeRoot } from './tree-root.ts'
@@ -113,6 +113,15 @@ class WorkerTree implements Tree {
     for await (const reply of this.#run((id) => ({ type: 'open', id, entry: { path, mode, uid, gid } }))) {
       if (reply.type === 'piece' && reply.piece.length > 0) yield reply.piece
     }
+  }
+
+  async load(paths: readonly RawPath[], options: LoadOptions = {}): Promise<TreeBatch> {
+    const { contentUpTo = 0 } = options
+    const joined = paths.join('\0')
+    for await (const reply of this.#run((id) => ({ type: 'load', id, paths: joined, contentUpTo }))) {
+      if (reply.type === 'batch') return unpackBatch(reply.batch)
+    }
+    throw new FileTreeError('worker', 'Cannot read the tree: its worker did not answer')
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,10 @@ export type RepositoryErrorCode =
   | 'no-backup'
   /** A set's manifest or signatures cannot be read. */
   | 'unreadable'
+  /** The copy of a manifest in the archive dir is not what is on the storage. */
+  | 'copies-differ'
+  /** A signature file is damaged or does not belong to its set: nothing can be built on it. */
+  | 'bad-signatures'
   /** A volume that the manifest names is not on the storage. */
   | 'missing-volume'
   /** What is stored is not what the manifest says. */
@@ -28,9 +32,12 @@ export type RepositoryErrorCode =
 export class RepositoryError extends Error {
   override readonly name = 'RepositoryError'
   readonly code: RepositoryErrorCode
-  constructor(code: RepositoryErrorCode, message: string, options?: { cause?: unknown }) {
+  /** Trying again at once can help: what was wrong will not be used again. */
+  readonly retry: 'now' | undefined
+  constructor(code: RepositoryErrorCode, message: string, options: { cause?: unknown; retry?: 'now' } = {}) {
     super(message, options)
     this.code = code
+    this.retry = options.retry
   }
 }
 

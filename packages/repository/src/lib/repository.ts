@@ -1,27 +1,28 @@
 import { join } from 'node:path'
-import type { ByteSource, ByteStream } from '@coalmine/bytes'
+import type { ByteSource, ByteStream, RawPath } from '@coalmine/bytes'
 import type { Storage } from '@coalmine/storage'
 import {
   type BackupSet,
   type Collection,
   collectSets,
   type Envelope,
-  FormatError,
-  gzipEnvelope,
   type Manifest,
-  ManifestDecoder,
+  matchChains,
   type ObjectKind,
   parseName,
   type Prefixes,
   type SetTimes,
   type SignatureSet,
+  type SigTarEntry,
   type StoredObject,
 } from '@coalmine/volume-format'
 import { ArchiveDir } from './archive-dir.ts'
+import { type ChainHead, findSignature, readChainState } from './chain-state.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
+import { Metadata } from './metadata.ts'
 import { SetNames } from './names.ts'
 import { objectsToDelete, type Removal } from './removal.ts'
 import { openObject } from './open-object.ts'
@@ -69,29 +70,6 @@ export interface NewSet {
   readonly parallel?: number
 }
 
-const signatureGzip = gzipEnvelope({})
-
-/**
- * A manifest takes some 100 bytes a file: it is read as it comes. What is wrong with it is said when its end was seen:
- * a sealed one that is damaged says so itself, and that is the better reason.
- */
-async function readManifest(plain: ByteStream, files: boolean): Promise<Manifest> {
-  const decoder = new ManifestDecoder({ files })
-  let wrong: FormatError | undefined
-  for await (const chunk of plain) {
-    if (wrong !== undefined) continue
-    try {
-      decoder.push(chunk)
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error
-      if (error.code === 'too-large') throw error
-      wrong = error
-    }
-  }
-  if (wrong !== undefined) throw wrong
-  return decoder.finish()
-}
-
 /**
  * Opens the backup sets of a storage. Nothing is read yet.
  *
@@ -109,6 +87,7 @@ export class Repository {
   readonly #effects: LocalEffects
   readonly #lock: ArchiveLock | undefined
   readonly #archiveDir: ArchiveDir | undefined
+  readonly #metadata: Metadata
   #spool: Spool | undefined
   #collection: Promise<Collection> | undefined
 
@@ -118,15 +97,20 @@ export class Repository {
     this.#effects = effects
     this.#options = options
     this.#onEvent = onEvent
-    if (archiveDir === undefined) return
-    if (lock) this.#lock = lockArchiveDir(archiveDir, options.loadLock, effects)
-    if (this.#lock?.kind === 'own') {
-      const folder = join(archiveDir, 'coalmine', 'own')
-      onEvent({ type: 'own-archive-dir', folder })
+    if (archiveDir !== undefined) {
+      if (lock) this.#lock = lockArchiveDir(archiveDir, options.loadLock, effects)
+      const isOwn = this.#lock?.kind === 'own'
+      const folder = isOwn ? join(archiveDir, 'coalmine', 'own') : archiveDir
+      if (isOwn) onEvent({ type: 'own-archive-dir', folder })
       this.#archiveDir = new ArchiveDir(folder, effects)
-    } else {
-      this.#archiveDir = new ArchiveDir(archiveDir, effects)
     }
+    this.#metadata = new Metadata({
+      archiveDir: this.#archiveDir,
+      namesOf: (times) => this.#names(times),
+      fetch: (object) => this.#fetch(object),
+      open: (kind, object, source) => this.#open(kind, object, source),
+      signal: options.signal,
+    })
   }
 
   /** What the storage holds, by sets and chains. Listed once; after a set was written or listing failed, anew. */
@@ -148,28 +132,44 @@ export class Repository {
    * @param options.files - Collect the list of files, which may be many; true.
    * @throws RepositoryError `unreadable` when it is damaged, `wrong-passphrase` when it does not open.
    */
-  async manifest(set: BackupSet, { files = true }: { files?: boolean } = {}): Promise<Manifest> {
-    return (await this.#localManifest(set, files)) ?? this.#remoteManifest(set, files)
+  manifest(set: BackupSet, { files = true }: { files?: boolean } = {}): Promise<Manifest> {
+    return this.#metadata.manifest(set, files)
+  }
+
+  /**
+   * A set's manifest as it is on the storage, without its list of files, compared with the copy in the archive dir if
+   * there is one: before something is built on it.
+   *
+   * @throws RepositoryError as {@link Repository.manifest}; `copies-differ` when the two do not say the same.
+   */
+  originalManifest(set: BackupSet): Promise<Manifest> {
+    return this.#metadata.comparedOriginal(set)
   }
 
   /** The plain sigtar of a set, from the archive dir or the storage; a sealed one is checked to its end beforehand. */
-  async *signatures(set: SignatureSet): ByteStream {
-    const name = this.#names(set.times).localSignatures()
-    const local = this.#archiveDir?.source(name)
-    if (local !== undefined) {
-      const copy = { key: join(this.#archiveDir!.folder, name), size: local.size }
-      yield* openObject('signatures', copy, local, { envelope: signatureGzip, signal: this.#options.signal })
-      return
-    }
-    const file = await this.#fetch(set.object)
-    try {
-      const source = file.source()
-      // First to the end without handing anything on: only the end tells whether the bytes are whole.
-      for await (const _ of this.#open('signatures', set.object, source));
-      yield* this.#open('signatures', set.object, source)
-    } finally {
-      file.remove()
-    }
+  signatures(set: SignatureSet): ByteStream {
+    return this.#metadata.signatures(set)
+  }
+
+  /** The latest chain, when there are signatures on which an increment can build. */
+  async head(): Promise<ChainHead | undefined> {
+    const { chain, signatures } = matchChains(await this.collect())
+    return chain === undefined || signatures === undefined ? undefined : { chain, signatures }
+  }
+
+  /**
+   * The archived state at the end of a chain, in the order of paths.
+   *
+   * @throws RepositoryError `bad-signatures` when signatures are damaged or do not agree with their manifests, with
+   * `retry` when only a copy in the archive dir is; that copy is not used again.
+   */
+  state(head: ChainHead): AsyncGenerator<SigTarEntry[], void, undefined> {
+    return readChainState(head, this.#metadata)
+  }
+
+  /** The signature of one file of that state, for those too large to come with it. */
+  signatureOf(head: ChainHead, path: RawPath): Promise<Uint8Array | undefined> {
+    return findSignature(head, path, this.#metadata)
   }
 
   /**
@@ -206,7 +206,7 @@ export class Repository {
     let refused: RepositoryError | undefined
     for (const set of newest.slice(0, 3)) {
       try {
-        await this.#remoteManifest(set, false)
+        await this.#metadata.original(set)
         if (refused !== undefined) {
           this.#onEvent({ type: 'damaged-manifest', key: newest[0]!.manifest!.key, message: refused.message })
         }
@@ -316,37 +316,6 @@ export class Repository {
       objects.push({ key, size, modifiedMs })
     }
     return collectSets(objects, { prefixes: this.#options.prefixes })
-  }
-
-  /** The copy in the archive dir, unless a crash cut it short: missing volumes would be missing files. */
-  async #localManifest(set: BackupSet, files: boolean): Promise<Manifest | undefined> {
-    const source = this.#archiveDir?.source(this.#names(set.times).localManifest())
-    if (source === undefined) return undefined
-    try {
-      const manifest = await readManifest(source.open(), files)
-      const isKnown = (number: number) =>
-        manifest.volumes.get(number)?.hashes.some(({ name, hex }) => name.toUpperCase() === 'SHA1' && hex.length === 40)
-      return [...set.volumes.keys()].every(isKnown) ? manifest : undefined
-    } catch (error) {
-      // The original is read instead.
-      if (error instanceof FormatError) return undefined
-      throw error
-    }
-  }
-
-  async #remoteManifest(set: BackupSet, files: boolean): Promise<Manifest> {
-    const object = set.manifest!
-    const file = await this.#fetch(object)
-    try {
-      const source = file.source()
-      return await readManifest(this.#open('manifest', object, source), files)
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error
-      const message = `Cannot read the manifest "${object.key}": ${error.message}`
-      throw new RepositoryError('unreadable', message, { cause: error })
-    } finally {
-      file.remove()
-    }
   }
 
   #fetch(object: StoredObject): Promise<SpoolFile> {

@@ -47,9 +47,10 @@ export class VolumeWriter {
     this.#options = options
   }
 
-  /** Seals the next volume into the spool; `undefined` when all members are written. */
+  /** Seals the next volume into the spool; `undefined` when all members are written. The first comes in any case. */
   async next(): Promise<SpooledVolume | undefined> {
-    if (!(await this.#fill())) return undefined
+    // A set without any change has one volume too, with nothing in it: a reader looks for the first one.
+    if (!(await this.#fill()) && this.#number > 0) return undefined
     const { envelope, spool } = this.#options
     const file = spool.create()
     const volume = new OpenVolume(++this.#number)
@@ -104,6 +105,8 @@ export class VolumeWriter {
   }
 }
 
+const root = '' as RawPath
+
 /** The range of entries that a volume holds, as its manifest names it. */
 class OpenVolume {
   readonly #number: number
@@ -124,11 +127,11 @@ class OpenVolume {
   }
 
   manifest(sha1: string): ManifestVolume {
-    const [first, last] = [this.#first!, this.#last!]
+    const [first, last] = [this.#first, this.#last]
     return {
       number: this.#number,
-      start: { path: first.path, block: first.block },
-      end: { path: last.path, block: last.block },
+      start: { path: first?.path ?? root, block: first?.block },
+      end: { path: last?.path ?? root, block: last?.block },
       hashes: [{ name: 'SHA1', hex: sha1 }],
     }
   }

@@ -21,6 +21,8 @@ export interface ReadSigTarOptions {
   signatures?: boolean
   /** The longest signature to hold, 64 MiB by default; of a longer one only `signatureBytes` is told. */
   maxSignatureBytes?: number
+  /** Hand out the signature of this path alone. */
+  only?: RawPath
 }
 
 /**
@@ -49,6 +51,7 @@ const prefix = /^(signature|snapshot|deleted)\//
 class SigTarDecoder {
   readonly #tar = new TarDecoder()
   readonly #keepBytes: number
+  readonly #only: RawPath | undefined
   #last: RawPath | undefined
   #entry: SigTarEntry | undefined
   /** The pieces of the present signature, when it is to be kept. */
@@ -58,6 +61,7 @@ class SigTarDecoder {
   constructor(options: ReadSigTarOptions = {}) {
     const { signatures = true, maxSignatureBytes = 64 * 2 ** 20 } = options
     this.#keepBytes = signatures ? maxSignatureBytes : -1
+    this.#only = options.only
   }
 
   push(chunk: Uint8Array): SigTarEntry[] {
@@ -101,7 +105,8 @@ class SigTarDecoder {
     if (action === 'snapshot') return
     if (entry.meta.kind !== 'file') throw strange(header)
     entry.signatureBytes = header.size
-    if (header.size <= this.#keepBytes) this.#pieces = []
+    const isWanted = this.#only === undefined || this.#only === path
+    if (isWanted && header.size <= this.#keepBytes) this.#pieces = []
   }
 
   #end(): SigTarEntry {

@@ -1,0 +1,223 @@
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  backupFull,
+  type BackupEvent,
+  backupIncremental,
+  type BackupResult,
+  type FullBackupOptions,
+  surveyFull,
+  surveyIncremental,
+} from '@coalmine/archiver'
+import { type RawPath, rawFromText } from '@coalmine/bytes'
+import { type ChainHead, RepositoryError } from '@coalmine/repository'
+import type { Collection } from '@coalmine/volume-format'
+import { tellBackup } from '../backup-events.ts'
+import { type Choice, chooseFiles, openSource } from '../choice.ts'
+import { CommandError, exitCode } from '../exit-codes.ts'
+import { hasRecipients } from '../keys.ts'
+import { Progress } from '../progress.ts'
+import { type Context, localPath, Session } from '../session.ts'
+import { canonicalSource, openableSource, requireSameSource } from '../source.ts'
+import { formatStatistics } from '../statistics-text.ts'
+
+/** What was asked for; `backup` is an increment where there is a chain for it. */
+export type Wanted = 'full' | 'incremental' | 'backup'
+
+/** `full`, `incremental` and `backup`: writes a set of the source. */
+export async function backup([source, url]: readonly RawPath[], context: Context, wanted: Wanted): Promise<void> {
+  const { settings } = context
+  const root = canonicalSource(localPath(source!))
+  const choice = await chooseFiles(root, openableSource(root), settings)
+  const session = await Session.open(url!, context, { write: true })
+  try {
+    const collection = await session.collect(context)
+    const action = isFullDue(collection, wanted, context) ? 'full' : wanted
+    // With public keys there is no passphrase that could be another one, and often no secret key to look with.
+    if (!settings.flag('no-encryption') && !hasRecipients(settings)) await session.repository.checkPassphrase()
+    const head = action === 'full' ? undefined : await headFor(session, action, context)
+    if (head !== undefined) await checkSource(session, head, root, context)
+    const times = collection.chains.flatMap((chain) => chain.sets.map((set) => set.endSeconds))
+    const timeSeconds = await freeTime(Math.max(0, ...times), head, context)
+    await write({ session, choice, head, timeSeconds, action, context })
+  } finally {
+    await session.close()
+  }
+}
+
+interface Work {
+  readonly session: Session
+  readonly choice: Choice
+  readonly head: ChainHead | undefined
+  readonly timeSeconds: number
+  readonly action: Wanted
+  readonly context: Context
+}
+
+/** Whether the options want a full set where an increment was asked for, or could be made. */
+function isFullDue(collection: Collection, wanted: Wanted, { settings, log }: Context): boolean {
+  if (wanted === 'full') return true
+  const oldest = settings.time('full-if-older-than')
+  const lastFull = Math.max(0, ...collection.chains.map((chain) => chain.startSeconds))
+  if (oldest !== undefined && lastFull < oldest) {
+    log.notice('Last full backup is too old, forcing full backup')
+    return true
+  }
+  const most = settings.integer('full-if-n-inc')
+  const increments = collection.chains.at(-1)?.incs.length ?? 0
+  if (most !== undefined && increments >= most) {
+    log.notice(`Last full backup has ${increments} increments, forcing full backup`)
+    return true
+  }
+  return false
+}
+
+/** The chain to continue. Without one an implied increment becomes a full set. */
+async function headFor(session: Session, action: Wanted, { log }: Context): Promise<ChainHead | undefined> {
+  const head = await session.repository.head()
+  if (head !== undefined) return head
+  if (action === 'incremental') {
+    throw new CommandError(
+      exitCode.incrementWithoutSignatures,
+      'Fatal Error: Unable to start incremental backup.  Old signatures not found and incremental specified',
+    )
+  }
+  log.warning('No signatures found, switching to full backup.')
+  return undefined
+}
+
+/** @throws CommandError when the chain is of another machine or folder, unless that is allowed. */
+async function checkSource(
+  session: Session,
+  { chain }: ChainHead,
+  root: RawPath,
+  { settings }: Context,
+): Promise<void> {
+  const { repository } = session
+  const last = chain.sets.at(-1)!
+  // Who has the public key alone cannot look at what is stored: then the copy in the archive dir has to do.
+  const manifest = hasRecipients(settings)
+    ? await repository.manifest(last, { files: false })
+    : await repository.originalManifest(last)
+  if (!settings.flag('allow-source-mismatch')) await requireSameSource(manifest, root)
+}
+
+async function write(work: Work): Promise<void> {
+  const { session, choice, head, action, context } = work
+  const { settings, log, signal } = context
+  const { root } = choice
+  const { tree, warnings, close } = await openSource(openableSource(root), choice, signal)
+  const startMs = Date.now()
+  const isDry = settings.flag('dry-run')
+  const showsProgress = settings.flag('progress')
+  const total = showsProgress && !isDry ? await totalBytes(choice, signal) : 0
+  const progress = showsProgress ? new Progress(log, total, settings.integer('progress-rate') ?? 3) : undefined
+  let bytes = 0
+  const onEvent = (event: BackupEvent) => {
+    if (event.type === 'progress') session.readSoFar((bytes = event.bytes))
+    tellBackup(event, root, log, progress)
+  }
+  let result: BackupResult
+  try {
+    const numericOwner = settings.flag('numeric-owner')
+    const common = { tree, repository: session.repository, signal, onEvent }
+    if (isDry) {
+      const statistics =
+        head === undefined ? await surveyFull(common) : await surveyIncremental({ ...common, head, numericOwner })
+      result = { statistics, set: undefined }
+    } else {
+      const options = { ...common, ...setOptions(work) }
+      const skipIfUnchanged = settings.flag('skip-if-no-change')
+      result =
+        head === undefined
+          ? await backupFull(options)
+          : await backupIncremental({ ...options, head, numericOwner, skipIfUnchanged })
+    }
+  } catch (error) {
+    if (!(error instanceof RepositoryError && error.code === 'bad-signatures')) throw error
+    if (action === 'incremental') {
+      throw new CommandError(exitCode.incrementWithoutSignatures, error.message, { cause: error })
+    }
+    log.warning(`${error.message}. Switching to full backup`)
+    return await write({ ...work, head: undefined })
+  } finally {
+    await close()
+  }
+  progress?.end(bytes)
+  // Nothing that a nightly mail should repeat.
+  for (const { message } of warnings()) {
+    if (isDry) log.warning(message)
+    else log.info(message)
+  }
+  if (!isDry && result.set === undefined) {
+    log.notice('Skipped volume upload, as effectivly nothing has changed')
+  }
+  if (settings.flag('no-print-statistics')) return
+  const frame = { startMs, endMs: Date.now(), destinationBytes: result.set?.volumeBytes ?? 0 }
+  log.always('notice', formatStatistics(result.statistics, frame))
+}
+
+/** The set to be written, as the options want it. */
+function setOptions({
+  choice,
+  head,
+  timeSeconds,
+  context: { settings },
+}: Work): Pick<FullBackupOptions, 'set' | 'hostname' | 'localDir' | 'signatures' | 'listFiles'> {
+  const maxBlock = settings.integer('max-blocksize')
+  return {
+    set: {
+      times:
+        head === undefined
+          ? { type: 'full', timeSeconds }
+          : { type: 'inc', startSeconds: head.chain.endSeconds, endSeconds: timeSeconds },
+      volumeBytes: (settings.integer('volsize') ?? 200) * 1_048_576,
+      parallel: settings.integer('concurrency') || undefined,
+    },
+    hostname: rawFromText(hostname()),
+    localDir: choice.root,
+    signatures: {
+      rule: settings.compat === '0.8' ? '0.8' : '3.0.3',
+      maxBlockBytes: maxBlock === 0 ? undefined : maxBlock,
+    },
+    listFiles: !settings.flag('no-files-changed'),
+  }
+}
+
+/** The time of the new set, later than the last one's: names and restore times are whole seconds. */
+async function freeTime(
+  lastSeconds: number,
+  head: ChainHead | undefined,
+  { settings, signal }: Context,
+): Promise<number> {
+  // A time that was asked for is taken, but never for an increment that would end before it begins.
+  if (settings.integer('current-time') !== undefined) {
+    if (head !== undefined && settings.nowSeconds <= lastSeconds) throw tooEarly(lastSeconds - settings.nowSeconds)
+    return settings.nowSeconds
+  }
+  for (let waits = 0; ; waits++) {
+    const now = Math.floor(Date.now() / 1000)
+    if (now > lastSeconds) return now
+    if (waits === 3) throw tooEarly(lastSeconds - now)
+    await sleep(1000, undefined, { signal })
+  }
+}
+
+function tooEarly(aheadSeconds: number): CommandError {
+  const ahead = `the last one is ${aheadSeconds} seconds in the future`
+  return new CommandError(exitCode.user, `Cannot begin a set: ${ahead}; is the clock of this machine wrong?`)
+}
+
+/** Bytes of all files, for the share that is done; a walk that reads no content. */
+async function totalBytes(choice: Choice, signal: AbortSignal): Promise<number> {
+  const { tree, close } = await openSource(openableSource(choice.root), choice, signal)
+  let bytes = 0
+  try {
+    for await (const { entries } of tree.walk()) {
+      for (const entry of entries) if (entry.kind === 'file') bytes += entry.size
+    }
+    return bytes
+  } finally {
+    await close()
+  }
+}

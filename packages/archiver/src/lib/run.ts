@@ -1,0 +1,228 @@
+import { comparePaths, concat, displayPath, type RawPath } from '@coalmine/bytes'
+import { ownerNames, type Owners, type Tree, type TreeProblem } from '@coalmine/filetree'
+import { RdiffError, readSignature, type Signature } from '@coalmine/rdiff'
+import type { Member } from '@coalmine/repository'
+import { FileList, type SigTarEntry, sigTarEnd } from '@coalmine/volume-format'
+import {
+  type Encoded,
+  encodeDeleted,
+  encodeOther,
+  encodeSmall,
+  LargeFile,
+  metaOf,
+  type SignatureOptions,
+} from './encode.ts'
+import { BackupError } from './errors.ts'
+import type { BackupEvent } from './events.ts'
+import type { Step, StepBatch } from './plan.ts'
+import { emptyStatistics } from './statistics.ts'
+
+export interface RunOptions {
+  readonly tree: Pick<Tree, 'open'>
+  readonly signatures?: SignatureOptions
+  readonly owners?: Owners
+  readonly signal?: AbortSignal
+  readonly onEvent?: (event: BackupEvent) => void
+  /** Gives the signature of an archived file that was too large to come with its entry. */
+  readonly signatureOf?: (old: SigTarEntry) => Promise<Uint8Array | undefined>
+}
+
+/** Carries out a plan: what comes of it are the members of volumes, signatures, statistics and the list of files. */
+export class BackupRun {
+  readonly statistics = emptyStatistics()
+  readonly files = new FileList()
+  readonly #options: RunOptions
+  readonly #owners: Owners
+  readonly #onEvent: (event: BackupEvent) => void
+  readonly #writeSignatures: (bytes: Uint8Array) => Promise<void>
+  #signatureBytes = 0
+  #sourceBytes = 0
+  #last: RawPath | undefined
+
+  constructor(options: RunOptions, writeSignatures: (bytes: Uint8Array) => Promise<void>) {
+    this.#options = options
+    this.#owners = options.owners ?? ownerNames()
+    this.#onEvent = options.onEvent ?? (() => undefined)
+    this.#writeSignatures = writeSignatures
+  }
+
+  /** All members of the set's volumes; the signatures are written on the way, in the same order. */
+  async *members(plan: AsyncIterable<StepBatch>): AsyncGenerator<readonly Member[], void, undefined> {
+    for await (const batch of plan) {
+      this.#options.signal?.throwIfAborted()
+      for (const problem of batch.problems) this.#problem(problem)
+      let members: Member[] = []
+      let signatures: Uint8Array[] = []
+      for (const step of batch.steps) {
+        if (!this.#takesIn(step)) continue
+        const basis = step.step === 'changed' ? await this.#basisOf(step.old) : undefined
+        const encoded = this.#encode(step, basis)
+        if (encoded !== undefined) {
+          members.push(...encoded.members)
+          signatures.push(encoded.signature)
+          continue
+        }
+        if (members.length > 0) yield members
+        await this.#sign(signatures)
+        members = []
+        signatures = []
+        yield* this.#large(step as WholeStep, basis)
+      }
+      await this.#sign(signatures)
+      if (members.length > 0) yield members
+      this.#onEvent({ type: 'progress', bytes: this.#sourceBytes })
+    }
+    this.#requireSource()
+    await this.#sign([sigTarEnd(this.#signatureBytes)])
+  }
+
+  /** Counts what the plan would do, without reading any content. */
+  async survey(plan: AsyncIterable<StepBatch>): Promise<void> {
+    for await (const batch of plan) {
+      this.#options.signal?.throwIfAborted()
+      for (const problem of batch.problems) this.#problem(problem)
+      for (const step of batch.steps) {
+        if (!this.#takesIn(step)) continue
+        if (step.step === 'gone') this.#countGone(step.old)
+        else this.#count(step, step.entry.size)
+      }
+    }
+    this.#requireSource()
+  }
+
+  /** What is stored of an entry that is in memory; `undefined` for one that has to be read as it is stored. */
+  #encode(step: StoredStep, basis: Signature | undefined): Encoded | undefined {
+    if (step.step === 'gone') {
+      this.#countGone(step.old)
+      return encodeDeleted(step.old.path)
+    }
+    const { entry } = step
+    if (entry.kind !== 'file') {
+      this.#count(step, entry.size)
+      return encodeOther(metaOf(entry, this.#owners))
+    }
+    if (entry.content === undefined) return undefined
+    const { content, size } = entry
+    this.#count(basis === undefined ? asNew(step) : step, content.length)
+    const options = { ...this.#options.signatures, sizeBytes: size, basis }
+    const encoded = encodeSmall(metaOf(entry, this.#owners), content, options)
+    this.statistics.rawDeltaSize += encoded.bodyBytes
+    return encoded
+  }
+
+  async *#large(step: WholeStep, basis: Signature | undefined): AsyncGenerator<readonly Member[], void, undefined> {
+    const { tree, signal } = this.#options
+    const { entry } = step
+    const options = { ...this.#options.signatures, sizeBytes: entry.size, basis }
+    const file = new LargeFile(metaOf(entry, this.#owners), tree.open(entry), options)
+    let begun = false
+    for await (const member of file.members()) {
+      begun = true
+      yield [member]
+      this.#onEvent({ type: 'progress', bytes: this.#sourceBytes + file.bytes })
+    }
+    signal?.throwIfAborted()
+    if (file.failure !== undefined) {
+      const message = file.failure instanceof Error ? file.failure.message : 'unknown error'
+      this.statistics.errors += 1
+      this.#onEvent({ type: 'unreadable', path: entry.path, message, cut: begun })
+    }
+    if (!begun) return
+    this.#count(basis === undefined ? asNew(step) : step, file.bytes)
+    this.statistics.rawDeltaSize += file.bodyBytes
+    await this.#sign(file.signature())
+  }
+
+  /** What a changed file is compared with. Without it the file is stored whole, which is never wrong. */
+  async #basisOf(old: SigTarEntry): Promise<Signature | undefined> {
+    const bytes = old.signature ?? (await this.#options.signatureOf?.(old))
+    if (bytes === undefined) return undefined
+    try {
+      return await readSignature(oneChunk(bytes))
+    } catch (error) {
+      if (!(error instanceof RdiffError)) throw error
+      this.#onEvent({ type: 'no-basis', path: old.path, message: error.message })
+      return undefined
+    }
+  }
+
+  /** Whether anything is stored of it. */
+  #takesIn(step: Step): step is StoredStep {
+    if (step.step === 'gone') return true
+    const { path } = step.entry
+    // Else no increment could ever build on this set. What is gone comes from signatures, whose order was checked.
+    if (this.#last !== undefined && comparePaths(this.#last, path) >= 0) {
+      const order = `"${displayPath(path)}" comes after "${displayPath(this.#last)}"`
+      throw new BackupError('unsorted', `Cannot back up: ${order}, which is not the order of paths`)
+    }
+    this.#last = path
+    if (step.step === 'skipped') {
+      this.#onEvent({ type: 'socket-skipped', path })
+      return false
+    }
+    if (step.step !== 'unchanged') return true
+    const { kind, size } = step.entry
+    this.statistics.sourceFiles += 1
+    this.statistics.sourceFileSize += size
+    if (kind === 'file') this.#sourceBytes += size
+    return false
+  }
+
+  /** @param readBytes - Of its content; the file system's size for everything else. */
+  #count({ step, entry }: WholeStep, readBytes: number): void {
+    const { statistics } = this
+    const { path, kind, size, mtimeSeconds } = entry
+    statistics.sourceFiles += 1
+    statistics.sourceFileSize += readBytes
+    statistics.deltaEntries += 1
+    if (step === 'changed') {
+      statistics.changedFiles += 1
+      statistics.changedFileSize += size
+    } else {
+      statistics.newFiles += 1
+      statistics.newFileSize += size
+    }
+    if (kind === 'file') {
+      this.#sourceBytes += readBytes
+      this.files.add({ action: step, path })
+    }
+    if (mtimeSeconds < 0) this.#onEvent({ type: 'time-before-1970', path, seconds: mtimeSeconds })
+    this.#onEvent({ type: step, path, bytes: size })
+  }
+
+  #countGone({ path, meta }: SigTarEntry): void {
+    this.statistics.deletedFiles += 1
+    this.statistics.deltaEntries += 1
+    if (meta?.kind === 'file') this.files.add({ action: 'deleted', path })
+    this.#onEvent({ type: 'deleted', path })
+  }
+
+  #problem({ path, operation, message }: TreeProblem): void {
+    this.statistics.errors += 1
+    if (operation === 'list') this.#onEvent({ type: 'unlisted', path, message })
+    else this.#onEvent({ type: 'unreadable', path, message, cut: false })
+  }
+
+  #requireSource(): void {
+    if (this.statistics.sourceFiles > 0) return
+    throw new BackupError('nothing-to-store', 'Cannot back up: the source has nothing that could be stored')
+  }
+
+  async #sign(pieces: readonly Uint8Array[]): Promise<void> {
+    if (pieces.length === 0) return
+    const bytes = concat(pieces)
+    this.#signatureBytes += bytes.length
+    await this.#writeSignatures(bytes)
+  }
+}
+
+type StoredStep = Exclude<Step, { step: 'unchanged' | 'skipped' }>
+type WholeStep = Extract<Step, { step: 'new' | 'changed' }>
+
+function asNew({ entry, old }: WholeStep): WholeStep {
+  return { step: 'new', entry, old }
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}

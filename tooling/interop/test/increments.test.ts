@@ -1,0 +1,202 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  createRandom,
+  diffTrees,
+  type Ignored,
+  itWith,
+  nastyTree,
+  recordCase,
+  type RunResult,
+  type Snapshot,
+  snapshotTree,
+  tempDir,
+} from '@coalmine/fixtures'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { duplicity, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
+import { compatOf } from './both.ts'
+import { coalmine, said } from './coalmine.ts'
+import { NastyChanges } from './nasty-changes.ts'
+import { type Encryption, encryptionOf } from './storages.ts'
+
+// Increments by us: on our full sets, on those of the real program, and in turns in one chain. Judge: what the tree was when
+// each set was made, and the real program that restores it.
+
+const long = Boolean(process.env['COALMINE_LONG'])
+const isRoot = process.getuid?.() === 0
+const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
+const available = versions.filter((version) => duplicityPeer(version).available)
+
+// What neither program keeps; the reasons are with the names.
+const always: readonly Ignored[] = [
+  ...(['sockets', 'fractions', 'times-before-1970'] as const),
+  ...(isRoot ? [] : (['ownership', 'set-id-bits', 'devices'] as const)),
+]
+const byDuplicity: readonly Ignored[] = [...always, 'symlink-times']
+
+const setCount = 8
+const secondsOf = (set: number) => 1_700_000_000 + set * 10_000
+
+type Program = 'us' | 'them'
+
+interface Chain {
+  readonly name: string
+  readonly version: DuplicityVersion
+  readonly encryption: Encryption
+  /** Who makes each set, the full one first. */
+  readonly writers: readonly Program[]
+  /** Whether both have one archive dir; else each has its own. */
+  readonly shared: boolean
+  readonly folder: string
+  /** Why it could not be made. */
+  failure?: unknown
+}
+
+const inTurns = (first: Program): Program[] =>
+  Array.from({ length: setCount }, (_, set) => (set % 2 === 0 ? first : first === 'us' ? 'them' : 'us'))
+const after = (full: Program, incs: Program): Program[] => [full, ...Array.from({ length: setCount - 1 }, () => incs)]
+
+const kinds: readonly Pick<Chain, 'name' | 'writers' | 'shared'>[] = [
+  { name: 'all by us', writers: after('us', 'us'), shared: false },
+  { name: 'theirs, continued by us', writers: after('them', 'us'), shared: false },
+  { name: 'in turns, we begin', writers: inTurns('us'), shared: true },
+  { name: 'in turns, they begin', writers: inTurns('them'), shared: false },
+]
+
+/** In the short run each kind with one version and encryption, and each of these twice. */
+const wanted = kinds.flatMap((kind, at) =>
+  versions.flatMap((version, column) =>
+    (['none', 'passphrase'] as const).flatMap((encryption, row) =>
+      long || (column === at % 2 && row === (at >> 1) % 2) ? [{ ...kind, version, encryption }] : [],
+    ),
+  ),
+)
+
+const chains: Chain[] = []
+const states: Snapshot[] = []
+let changes: NastyChanges | undefined
+let source = ''
+
+beforeAll(async () => {
+  const folder = await tempDir('increments')
+  source = join(folder, 'source')
+  const { seed } = await nastyTree(source, { big: long })
+  const random = createRandom(`increments ${seed}`)
+  changes = new NastyChanges(source, random)
+  for (const [at, one] of wanted.entries()) {
+    if (!available.includes(one.version)) continue
+    const own = join(folder, String(at))
+    mkdirSync(join(own, 'storage'), { recursive: true })
+    mkdirSync(join(own, 'home'))
+    chains.push({ ...one, folder: own })
+  }
+  for (let set = 0; set < setCount; set++) {
+    if (set > 0) changes.change(states.at(-1)!, random.fork(`set ${set}`), set)
+    states.push(await snapshotTree(source))
+    await twoAtATime(chains, (chain) => writeSet(chain, set))
+  }
+}, 3_600_000)
+
+async function twoAtATime<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const queue = all.values()
+  await Promise.all(
+    [0, 1].map(async () => {
+      for (const one of queue) await work(one)
+    }),
+  )
+}
+
+function run({ version, encryption, shared, folder }: Chain, program: Program, words: readonly string[]) {
+  const { options, env } = encryptionOf(encryption)
+  const argv = [...words, ...options, '--archive-dir', join(folder, shared ? 'cache' : `cache of ${program}`)]
+  const more = { env, home: join(folder, 'home'), timeoutMs: 600_000 }
+  return program === 'us' ? coalmine([...argv, ...compatOf(version)], more) : duplicity(version, argv, more)
+}
+
+async function writeSet(chain: Chain, set: number): Promise<void> {
+  if (chain.failure !== undefined) return
+  try {
+    const action = set === 0 ? 'full' : 'incremental'
+    // Small blocks and volumes: whatever is large enough spans both.
+    const sizes = ['--volsize', '1', '--max-blocksize', '512']
+    const words = [action, ...sizes, '--current-time', String(secondsOf(set)), source, `file://${chain.folder}/storage`]
+    const outcome = expectDone(await run(chain, chain.writers[set]!, words))
+    // What we left in the archive dir is exactly what the real program expects there.
+    if (chain.shared && chain.writers[set] === 'them') {
+      expect(outcome.stdout.toString()).toContain('Local and Remote metadata are synchronized, no sync needed.')
+    }
+  } catch (error) {
+    chain.failure = error
+  }
+}
+
+function expectDone(outcome: RunResult): RunResult {
+  expect(outcome.code, said(outcome)).toBe(0)
+  expect(outcome.stdout.toString()).toContain('\nErrors 0\n')
+  return outcome
+}
+
+async function restored(chain: Chain, by: Program, set: number): Promise<string[]> {
+  if (chain.failure !== undefined) throw chain.failure
+  const name = `${by}-${set}`
+  const target = join(chain.folder, name)
+  const words = ['restore', '-t', String(secondsOf(set)), `file://${chain.folder}/storage`, target]
+  const outcome = await run(chain, by, words)
+  expect(outcome.code, said(outcome)).toBe(0)
+  const found = await snapshotTree(target)
+  rmSync(target, { recursive: true })
+  return diffTrees(states[set]!, found, { ignore: by === 'us' ? always : byDuplicity }).map(
+    (line) => `${name}: ${line}`,
+  )
+}
+
+function record(chain: Chain, direction: 'coalmine-to-duplicity' | 'duplicity-to-coalmine', differences: string[]) {
+  const outcome = differences.length === 0 ? ('same' as const) : ('different' as const)
+  const { version, encryption, name } = chain
+  recordCase({ version, direction, encryption, volsize: 1, outcome, name: `increments, ${name}` })
+  expect(differences).toEqual([])
+}
+
+it.runIf(available.length > 0)('changes were nasty, and sets of several volumes', () => {
+  for (const name of changes!.names) expect(changes!.made.get(name) ?? 0, name).toBeGreaterThan(1)
+  for (const { folder, failure, name } of chains) {
+    if (failure !== undefined) throw failure
+    const storage = readdirSync(join(folder, 'storage'))
+    expect(storage.filter((one) => one.startsWith('duplicity-inc') && one.includes('.manifest'))).toHaveLength(
+      setCount - 1,
+    )
+    expect(storage.filter((one) => one.includes('.vol2.')).length, name).toBeGreaterThan(2)
+  }
+})
+
+for (const { name, version, encryption, writers } of wanted) {
+  describe(`${name}, with duplicity ${version} (${encryption})`, () => {
+    const chainOf = () =>
+      chains.find((one) => one.name === name && one.version === version && one.encryption === encryption)!
+
+    itWith(
+      [duplicityPeer(version)],
+      'restored by us at the time of every set',
+      async () => {
+        const lines: string[] = []
+        const sets = states.map((_, set) => set)
+        await twoAtATime(sets, async (set) => void lines.push(...(await restored(chainOf(), 'us', set))))
+        record(chainOf(), writers.includes('them') ? 'duplicity-to-coalmine' : 'coalmine-to-duplicity', lines)
+      },
+      1_800_000,
+    )
+
+    itWith(
+      [duplicityPeer(version)],
+      `restored by them${long ? ' at the time of every set' : ''}`,
+      async () => {
+        const lines: string[] = []
+        // One at a time: it locks its archive dir to restore.
+        const sets = long ? states.keys() : [2, setCount - 1]
+        for (const set of sets) lines.push(...(await restored(chainOf(), 'them', set)))
+        record(chainOf(), 'coalmine-to-duplicity', lines)
+      },
+      1_800_000,
+    )
+  })
+}
