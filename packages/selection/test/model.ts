@@ -4,6 +4,7 @@ import {
   type SelectionSettings,
   type Candidate,
   SelectionError,
+  type Verdict,
 } from '../src/index.ts'
 
 /** Something in a tree that is not on disk. */
@@ -25,28 +26,28 @@ export interface Case {
 /** What comes out: the paths in order, the root's empty one first; or the code of the error. */
 export type Answer = { paths: string[] } | { error: string }
 
-/** Walks a tree as `filetree` does: sorted, pruned, folders to be scanned deferred until something in them is taken. */
+/** Compiles the options and walks the tree. */
 export function select(given: Case, settings: Partial<SelectionSettings> = {}): Answer {
-  let selection
   try {
-    selection = compileSelection(given.options, { root: given.root, rootDevice: 1, ...settings })
+    const selection = compileSelection(given.options, { root: given.root, rootDevice: 1, ...settings })
+    const only = selection.filesFrom === undefined ? undefined : withFolders(selection.filesFrom)
+    return { paths: walk(given, selection.decide, only) }
   } catch (error) {
     if (error instanceof SelectionError) return { error: error.code }
     throw error
   }
-  const only = selection.filesFrom === undefined ? undefined : withFolders(selection.filesFrom)
-  const children = new Map<string, Entry[]>()
-  for (const entry of given.tree) {
-    const parent = entry.path.includes('/') ? entry.path.slice(0, entry.path.lastIndexOf('/')) : ''
-    children.set(parent, [...(children.get(parent) ?? []), entry])
-  }
+}
+
+/** Walks a tree as `filetree` does: sorted, pruned, folders to be scanned deferred until something in them is taken. */
+export function walk({ tree }: Case, decide: (candidate: Candidate) => Verdict, only?: ReadonlySet<string>): string[] {
+  const children = childrenOf(tree)
   const paths = ['']
   const visit = (folder: string, deferred: string[]): void => {
     const inside = children.get(folder) ?? []
     const name = (entry: Entry): string => entry.path.slice(folder === '' ? 0 : folder.length + 1)
     for (const entry of [...inside].sort((a, b) => (name(a) < name(b) ? -1 : 1))) {
       if (only !== undefined && !only.has(entry.path)) continue
-      const verdict = selection.decide(candidate(entry, children))
+      const verdict = decide(candidate(entry, children))
       if (verdict === 'exclude' || (verdict === 'scan' && entry.kind !== 'directory')) continue
       if (verdict === 'include') paths.push(...deferred.splice(0), entry.path)
       if (entry.kind !== 'directory') continue
@@ -56,10 +57,24 @@ export function select(given: Case, settings: Partial<SelectionSettings> = {}): 
     }
   }
   visit('', [])
-  return { paths }
+  return paths
 }
 
-/** As a walk presents it. */
+/** Everything in the tree, as a walk presents it. */
+export function candidates({ tree }: Case): Candidate[] {
+  const children = childrenOf(tree)
+  return tree.map((entry) => candidate(entry, children))
+}
+
+function childrenOf(tree: readonly Entry[]): Map<string, Entry[]> {
+  const children = new Map<string, Entry[]>()
+  for (const entry of tree) {
+    const parent = entry.path.includes('/') ? entry.path.slice(0, entry.path.lastIndexOf('/')) : ''
+    children.set(parent, [...(children.get(parent) ?? []), entry])
+  }
+  return children
+}
+
 function candidate(entry: Entry, children: ReadonlyMap<string, readonly Entry[]>): Candidate {
   const { path, kind, device = 1, mtimeSeconds = 1_700_000_000 } = entry
   const has = (name: string): boolean => children.get(path)?.some((each) => each.path === `${path}/${name}`) ?? false

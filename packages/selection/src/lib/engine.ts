@@ -1,5 +1,6 @@
-import { GlobAutomaton, type GlobState } from './glob-automaton.ts'
+import { GlobAutomaton, type GlobEvent, type GlobState } from './glob-automaton.ts'
 import { GlobTrie } from './glob-trie.ts'
+import { defaultWeight } from './lazy-automaton.ts'
 import { formOf } from './pattern-rule.ts'
 import { enlivenPlain, PlainIndex, type PlainNode } from './plain-index.ts'
 import { RegexpAutomaton, type RegexpState } from './regexp-automaton.ts'
@@ -32,6 +33,8 @@ interface Frame {
   readonly plainAbove: number
 }
 
+const noEvents: readonly GlobEvent[] = []
+
 /** A rule that looks at something else than the name. */
 interface FactRule {
   rule: number
@@ -57,6 +60,9 @@ export class Engine {
   /** Where plain rules were placed. */
   readonly places = new Map<number, PlainNode>()
   #frame: Frame
+  /** Of the last path. */
+  readonly #found: PlainNode[] = []
+  readonly #outcome: Outcome = { verdict: 'include', rule: Infinity, scan: Infinity, futile: false }
 
   constructor(rules: readonly Rule[], root: string, rootDevice: number | undefined) {
     this.rules = rules
@@ -64,6 +70,8 @@ export class Engine {
     const everything = rules.findIndex(({ matcher }) => matcher.kind === 'everything')
     this.#everything = everything < 0 ? Infinity : everything
     const indexes = new Map<PlainForm, PlainIndex>()
+    // Many expressions share the memory of one.
+    const weight = defaultWeight / Math.max(1, rules.filter(({ matcher }) => matcher.kind === 'regexp').length)
     for (const [number, { include, matcher }] of rules.entries()) {
       switch (matcher.kind) {
         case 'everything':
@@ -84,7 +92,7 @@ export class Engine {
           this.#trie.add({ glob: matcher.glob, rule: number, include, ignoreCase: matcher.ignoreCase })
           break
         case 'regexp':
-          this.#regexps.push({ rule: number, automaton: new RegexpAutomaton(matcher.program) })
+          this.#regexps.push({ rule: number, automaton: new RegexpAutomaton(matcher.program, weight) })
           break
         default:
           this.#facts.push(factRule(number, matcher, rootDevice))
@@ -95,106 +103,114 @@ export class Engine {
   }
 
   /**
-   * What the rules before number `limit` say. Facts of a folder that cost reading it are asked for only if it would be
-   * entered otherwise.
+   * What the rules before number `limit` say; good until the next call. Facts of a folder that cost reading it are asked for
+   * only if it would be entered otherwise.
    */
-  evaluate(candidate: Candidate, limit = Infinity): Outcome {
-    const { path } = candidate
-    const frame = this.#enter(path)
-    const isDirectory = candidate.kind === 'directory'
+  evaluate(candidate: Candidate, limit = Infinity): Readonly<Outcome> {
+    const frame = this.#enter(candidate.path)
     let rule = Math.min(limit, this.#everything, frame.plainAbove)
     let scan = Infinity
+    const isDirectory = candidate.kind === 'directory'
 
-    for (const [i, index] of this.#indexes.entries()) {
-      const parent = frame.plain[i]
-      if (parent?.children === undefined) continue
-      const name = path.slice(frame.start)
-      for (const node of index.named(parent, name)) {
-        if (node.full < rule) rule = node.full
-        if (isDirectory && node.directory < rule) rule = node.directory
-        if (node.scan < scan) scan = node.scan
-      }
+    this.#findPlain(frame, candidate.path)
+    for (const node of this.#found) {
+      if (node.full < rule) rule = node.full
+      if (isDirectory && node.directory < rule) rule = node.directory
+      if (node.scan < scan) scan = node.scan
     }
-
-    const globs = this.#automaton?.feed(frame.globs, path, frame.start, path.length, true)
-    if (globs !== undefined) {
-      for (const event of this.#automaton?.events(globs) ?? []) {
-        if (event.rule >= rule) break
-        if (event.kind === 'scan') {
-          if (event.rule < scan) scan = event.rule
-        } else if (event.kind === 'match' || isDirectory) {
-          rule = event.rule
-          break
-        }
-      }
-    }
-
-    for (const [i, { rule: number, automaton }] of this.#regexps.entries()) {
+    const event = this.#globEvents(frame, candidate.path)
+    for (let i = 0; i < event.length; i++) {
+      const { rule: number, kind } = event[i]!
       if (number >= rule) break
-      const state = frame.regexps[i] ?? automaton.start
-      if (automaton.matches(automaton.feed(state, path, frame.start, path.length, true))) {
+      if (kind === 'scan') scan = Math.min(scan, number)
+      else if (kind === 'match' || isDirectory) {
         rule = number
         break
       }
     }
-
+    rule = this.#regexpRule(frame, candidate.path, rule)
     for (const fact of this.#facts) {
       if (fact.rule >= rule) break
       if (!fact.costly && fact.excludes(candidate)) rule = fact.rule
     }
-    return this.#outcome(candidate, frame, rule >= limit ? Infinity : rule, scan >= limit ? Infinity : scan)
-  }
 
-  #outcome(candidate: Candidate, frame: Frame, rule: number, scan: number): Outcome {
-    let outcome = this.#verdict(candidate, frame, rule, scan)
-    if (outcome.verdict === 'exclude') return outcome
-    for (const fact of this.#facts) {
-      if (fact.rule >= outcome.rule) break
-      if (fact.costly && fact.excludes(candidate)) outcome = this.#verdict(candidate, frame, fact.rule, scan)
+    this.#judge(candidate, frame, rule >= limit ? Infinity : rule, scan >= limit ? Infinity : scan)
+    if (this.#outcome.verdict !== 'exclude') {
+      for (const fact of this.#facts) {
+        if (fact.rule >= this.#outcome.rule) break
+        if (fact.costly && fact.excludes(candidate)) this.#judge(candidate, frame, fact.rule, scan)
+      }
     }
-    return outcome
+    return this.#outcome
   }
 
-  #verdict(candidate: Candidate, frame: Frame, rule: number, scan: number): Outcome {
-    const includes = this.rules[rule]?.include
+  /** Notes what was decided about the path that was just evaluated, where plain rules name it. */
+  mark(verdict: Verdict): void {
+    for (const node of this.#found) node.seen = verdict === 'exclude' ? 'excluded' : 'yes'
+  }
+
+  /** The places of plain rules that have this name. */
+  #findPlain(frame: Frame, path: string): void {
+    if (this.#found.length > 0) this.#found.length = 0
+    for (let i = 0; i < this.#indexes.length; i++) {
+      const parent = frame.plain[i]
+      if (parent?.children === undefined) continue
+      this.#indexes[i]!.find(parent, path.slice(frame.start), this.#found)
+    }
+  }
+
+  #globEvents(frame: Frame, path: string): readonly GlobEvent[] {
+    const automaton = this.#automaton
+    if (automaton === undefined) return noEvents
+    return automaton.events(automaton.feed(frame.globs, path, frame.start, path.length, true))
+  }
+
+  /** The lowest regular expression below `rule` that is found, or `rule`. */
+  #regexpRule(frame: Frame, path: string, rule: number): number {
+    for (let i = 0; i < this.#regexps.length; i++) {
+      const { rule: number, automaton } = this.#regexps[i]!
+      if (number >= rule) break
+      const state = automaton.feed(frame.regexps[i]!, path, frame.start, path.length, true)
+      if (automaton.matches(state)) return number
+    }
+    return rule
+  }
+
+  #judge(candidate: Candidate, frame: Frame, rule: number, scan: number): void {
+    const outcome = this.#outcome
+    const includes = rule === Infinity ? undefined : this.rules[rule]!.include
+    outcome.rule = rule
+    outcome.scan = Infinity
+    outcome.futile = false
     // A wish to look inside counts when it comes before the rule that decides, and only against an exclude or nothing.
     if (scan >= rule || includes === true) {
-      return { verdict: includes === false ? 'exclude' : 'include', rule, scan: Infinity, futile: false }
+      outcome.verdict = includes === false ? 'exclude' : 'include'
+      return
     }
-    if (candidate.kind !== 'directory') return { verdict: 'exclude', rule, scan, futile: false }
-    const futile = this.#isFutile(candidate.path, frame, rule)
-    return { verdict: futile ? 'exclude' : 'scan', rule, scan, futile }
+    outcome.scan = scan
+    outcome.futile = candidate.kind === 'directory' && this.#isFutile(candidate.path, frame, rule)
+    outcome.verdict = outcome.futile || candidate.kind !== 'directory' ? 'exclude' : 'scan'
   }
 
   /** Whether everything below is excluded by `rule`, and no include before it can match anything there. */
   #isFutile(path: string, frame: Frame, rule: number): boolean {
-    if (!this.goesDown(rule, path)) return false
-    if (this.#regexps.some(({ rule: number }) => number < rule && this.rules[number]?.include)) return false
+    if (rule === Infinity) return false
     const below = this.#child(frame, path)
+    if (!this.#takesBelow(rule, below)) return false
+    if (this.#regexps.some(({ rule: number }) => number < rule && this.rules[number]?.include)) return false
     for (const node of below.plain) if (node !== undefined && node.lowestInclude < rule) return false
     return this.#automaton === undefined || this.#automaton.lowestInclude(below.globs) > rule
   }
 
   /** Whether a rule that matches this folder matches everything below it, too. */
   goesDown(rule: number, path: string): boolean {
-    const matcher = this.rules[rule]?.matcher
-    if (matcher?.kind === 'everything') return true
-    // A name may match but for its last line feed: then what is below it does not.
-    if (path.endsWith('\n')) return false
-    return (
-      matcher?.kind === 'plain' || (matcher?.kind === 'glob' && !(matcher.glob.directoryOnly && matcher.glob.crossing))
-    )
+    return this.#takesBelow(rule, this.#child(this.#enter(path), path))
   }
 
-  /** Marks the plain rules that name this path as seen. */
-  mark(path: string, verdict: Verdict): void {
-    const frame = this.#enter(path)
-    for (const [i, index] of this.#indexes.entries()) {
-      const parent = frame.plain[i]
-      if (parent?.children === undefined) continue
-      for (const node of index.named(parent, path.slice(frame.start)))
-        node.seen = verdict === 'exclude' ? 'excluded' : 'yes'
-    }
+  /** Whether `rule`, or one before it, matches whatever lies in a folder: not all that match the folder do. */
+  #takesBelow(rule: number, below: Frame): boolean {
+    if (Math.min(this.#everything, below.plainAbove, below.globs.above) <= rule) return true
+    return this.#regexps.some(({ rule: number }, i) => number <= rule && below.regexps[i]?.matched)
   }
 
   /** Notes that an include can decide something. */
@@ -269,7 +285,11 @@ function factRule(rule: number, matcher: Rule['matcher'], rootDevice: number | u
           'Cannot use --exclude-other-filesystems: the file system of the root, rootDevice, is not given',
         )
       }
-      return { rule, costly: false, excludes: ({ device }) => device !== undefined && device !== rootDevice }
+      return {
+        rule,
+        costly: false,
+        excludes: ({ device = Number.NaN }) => device !== rootDevice && !Number.isNaN(device),
+      }
     case 'older-than': {
       const limitMs = matcher.seconds * 1000
       const excludes = ({ kind, mtimeMs }: Candidate): boolean =>

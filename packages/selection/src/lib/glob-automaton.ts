@@ -1,8 +1,7 @@
 import { classHas } from './char-class.ts'
 import type { GlobTrie, TrieNode } from './glob-trie.ts'
 import { caseKey } from './letter-case.ts'
-import { emptyRow, finalNewline, known, type LazyState, learn, StateStore } from './state-store.ts'
-import { byteLength, codePointAt } from './text.ts'
+import { finalNewline, LazyAutomaton, type LazyState } from './lazy-automaton.ts'
 
 /** What a rule has to say of a name. */
 export interface GlobEvent {
@@ -31,26 +30,12 @@ const newline = 0x0a
  * All globs of a set of rules, matched side by side in one pass over the name: the time for a character is at most
  * proportional to the number of places that are active, whatever the globs, and nearly always one look at a table.
  */
-export class GlobAutomaton {
-  readonly #states: StateStore<GlobState>
+export class GlobAutomaton extends LazyAutomaton<GlobState> {
   readonly start: GlobState
 
-  constructor(trie: GlobTrie, limit?: number) {
-    this.#states = new StateStore(limit)
+  constructor(trie: GlobTrie, maxWeight?: number) {
+    super(maxWeight)
     this.start = this.#state(expand([trie.root]), [], Infinity, [])
-  }
-
-  /** The state after bytes `from` up to `to` of `raw`; `isEnd` if a name ends there. */
-  feed(state: GlobState, raw: string, from: number, to: number, isEnd: boolean): GlobState {
-    for (let at = from; at < to;) {
-      // Nothing is left to match.
-      if (state.nodes.length === 0 && raw.indexOf('/', at) < 0) return state
-      const code = codePointAt(raw, at)
-      at += byteLength(code)
-      const symbol = code === newline && isEnd && at === to ? finalNewline : code
-      state = known(state, symbol) ?? learn(state, symbol, this.#after(state, symbol))
-    }
-    return state
   }
 
   /** What the rules say of the name that ends here: by rule, up to the first that matches in any case. */
@@ -65,7 +50,7 @@ export class GlobAutomaton {
     return lowest
   }
 
-  #after(state: GlobState, symbol: number): GlobState {
+  protected override after(state: GlobState, symbol: number): GlobState {
     if (symbol === slash) return this.#below(state)
     if (symbol === finalNewline) {
       return this.#state(advance(state.nodes, newline), state.nodes, state.above, state.crossingAbove)
@@ -91,14 +76,15 @@ export class GlobAutomaton {
   #state(nodes: TrieNode[], ended: readonly TrieNode[], above: number, crossingAbove: readonly number[]): GlobState {
     nodes.sort((a, b) => a.id - b.id)
     const key = `${ids(nodes)};${ids(ended)};${above};${crossingAbove.join()}`
-    return this.#states.intern(key, nodes.length + ended.length + crossingAbove.length, () => ({
+    const size = key.length + nodes.length + ended.length + crossingAbove.length
+    return this.intern(key, size, (transitions) => ({
+      ...transitions,
+      stuck: nodes.length === 0,
       nodes,
       ended,
       above,
       crossingAbove,
       events: undefined,
-      ascii: emptyRow(),
-      wide: undefined,
     }))
   }
 }

@@ -63,8 +63,9 @@ export function parseGlob(codes: readonly number[], origin: RuleOrigin, ignoreCa
   const directoryOnly = codes.at(-1) === slash
   const text = directoryOnly ? codes.slice(0, -1) : codes
   const end = cutEnd(text)
-  const textCuts = slashes(text, end, origin)
+  const textCuts = slashes(text, end)
   if (end < text.length) textCuts.push(end)
+  const lastClosing = text.lastIndexOf(closing)
 
   const tokens: GlobToken[] = []
   const cuts: number[] = []
@@ -72,7 +73,7 @@ export function parseGlob(codes: readonly number[], origin: RuleOrigin, ignoreCa
   let crossing = false
   let nextCut = 0
   for (let at = 0; at < text.length;) {
-    const close = text[at] === opening ? closeOf(text, at) : -1
+    const close = text[at] === opening && at < lastClosing ? closeOf(text, at) : -1
     const to = close > 0 ? close + 1 : at + widthAt(text, at)
     const inside: number[] = []
     for (let cut; (cut = textCuts[nextCut]) !== undefined && cut < to; nextCut++) {
@@ -82,8 +83,15 @@ export function parseGlob(codes: readonly number[], origin: RuleOrigin, ignoreCa
     if (inside.length > 0) branches.push(openedBracket(text, at, inside, tokens.length))
     const token = close > 0 ? classToken(text.slice(at + 1, close), origin, ignoreCase) : simpleToken(text, at)
     crossing ||= token.kind === 'globstar' || token.kind === 'class'
-    tokens.push(token)
+    if (!isIdle(token, tokens.at(-1))) tokens.push(token)
     at = to
+  }
+  if (textCuts.some((cut) => text[cut] === slash && text[cut - 1] === slash)) {
+    throw new SelectionError(
+      'double-slash',
+      `Cannot use ${named(origin)}: it has two slashes in a row, which no path has`,
+      origin,
+    )
   }
   for (; nextCut < textCuts.length; nextCut++) cuts.push(tokens.length)
   return { lines: [{ after: 0, tokens, cuts }, ...branches], directoryOnly, crossing }
@@ -95,20 +103,16 @@ function cutEnd(text: readonly number[]): number {
   return text.length
 }
 
-function slashes(text: readonly number[], end: number, origin: RuleOrigin): number[] {
+/** Where beginnings end: before each slash but a leading one. */
+function slashes(text: readonly number[], end: number): number[] {
   const found: number[] = []
-  for (let at = 0; at < end; at++) {
-    if (text[at] !== slash) continue
-    if (text[at - 1] === slash) {
-      throw new SelectionError(
-        'double-slash',
-        `Cannot use ${named(origin)}: it has two slashes in a row, which no path has`,
-        origin,
-      )
-    }
-    if (at > 0) found.push(at)
-  }
+  for (let at = 1; at < end; at++) if (text[at] === slash) found.push(at)
   return found
+}
+
+/** Whether a token adds nothing to the one before: `****` and `***` are `**`. */
+function isIdle(token: GlobToken, before: GlobToken | undefined): boolean {
+  return before?.kind === 'globstar' && (token.kind === 'globstar' || token.kind === 'star')
 }
 
 function widthAt(text: readonly number[], at: number): number {

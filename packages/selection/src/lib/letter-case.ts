@@ -32,10 +32,21 @@ export function caseKey(code: number): number {
   return upper.length === (key > 0xffff ? 2 : 1) ? key : (twins.get(small) ?? small)
 }
 
+/** Letters of ASCII that have more than one other form: the dotless and the dotted i, the Kelvin sign, the long s. */
+const asciiGroups = new Map([
+  [0x49, [0x49, 0x69, 0x130, 0x131]],
+  [0x4b, [0x4b, 0x6b, 0x212a]],
+  [0x53, [0x53, 0x73, 0x17f]],
+])
+
 let groups: Map<number, number[]> | undefined
 
 /** All characters that `re.IGNORECASE` takes for this one, itself included. */
 export function caseGroup(code: number): readonly number[] {
+  if (code < 0x80) {
+    const upper = caseKey(code)
+    return asciiGroups.get(upper) ?? (upper >= 65 && upper <= 90 ? [upper, upper + 32] : [code])
+  }
   if (groups === undefined) {
     groups = new Map()
     // No character above has a case.

@@ -73,8 +73,7 @@ export function regexpMatcher(origin: RuleOrigin, ignoreCase: boolean): Matcher 
 function literalMatcher(origin: RuleOrigin, ignoreCase: boolean, { root }: PatternRoot): Matcher {
   const { value } = origin
   if (value === '') throw emptyPattern(origin)
-  // Everything is below a lone slash. (Duplicity knows no literal pattern for the root "/".)
-  if (value === '/' && root.startsWith('/')) return { kind: 'everything' }
+  if (value === '/' && root === '/') return { kind: 'everything' }
   const text = value !== '/' && value.endsWith('/') ? value.slice(0, -1) : value
   return plainMatcher(text, ignoreCase ? 'casefold' : 'literal', false, origin, root)
 }

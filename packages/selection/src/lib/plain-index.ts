@@ -56,16 +56,15 @@ export class PlainIndex {
     return node?.children?.get(this.keyOf(component))
   }
 
-  /** The places that a rule for that name in the folder of `parent` may have. */
-  named(parent: PlainNode, component: string): readonly PlainNode[] {
+  /** Adds the places that a rule for that name in the folder of `parent` may have. */
+  find(parent: PlainNode, component: string, found: PlainNode[]): void {
     const node = this.child(parent, component)
-    if (!this.finalNewline || !component.endsWith('\n')) return node === undefined ? none : [node]
+    if (node !== undefined) found.push(node)
+    if (!this.finalNewline || !component.endsWith('\n')) return
     const shorter = this.child(parent, component.slice(0, -1))
-    return [node, shorter].filter((each) => each !== undefined)
+    if (shorter !== undefined) found.push(shorter)
   }
 }
-
-const none: readonly PlainNode[] = []
 
 /** Notes that an include can decide something: folders on the way to it are worth reading. */
 export function enlivenPlain(place: PlainNode, rule: number): void {

@@ -1,9 +1,8 @@
 import { classHas } from './char-class.ts'
+import { finalNewline, LazyAutomaton, type LazyState } from './lazy-automaton.ts'
 import { isWord } from './regexp-escape.ts'
 import type { Program, Step } from './regexp-program.ts'
 import type { Place } from './regexp-syntax.ts'
-import { emptyRow, finalNewline, known, type LazyState, learn, StateStore } from './state-store.ts'
-import { byteLength, codePointAt } from './text.ts'
 
 /** A regular expression after some characters of a name. */
 export interface RegexpState extends LazyState<RegexpState> {
@@ -35,30 +34,18 @@ const anything: Neighbour = { edge: false, newline: false, last: false, word: fa
  * Searches names for a regular expression, as Python's `re.search`: whether, not where. All ways are tried side by side, so
  * the time for a character is at most proportional to the size of the expression, and nearly always one look at a table.
  */
-export class RegexpAutomaton {
+export class RegexpAutomaton extends LazyAutomaton<RegexpState> {
   readonly #steps: readonly Step[]
   readonly #first: number
   readonly #hasPlaces: boolean
-  readonly #states: StateStore<RegexpState>
   readonly start: RegexpState
 
-  constructor(program: Program, limit?: number) {
+  constructor(program: Program, maxWeight?: number) {
+    super(maxWeight)
     this.#steps = program.steps
     this.#first = program.start
     this.#hasPlaces = program.steps.some((step) => step.kind === 'place')
-    this.#states = new StateStore(limit)
     this.start = this.#state([this.#first], nothing, false)
-  }
-
-  /** The state after bytes `from` up to `to` of `raw`; `isEnd` if a name ends there. */
-  feed(state: RegexpState, raw: string, from: number, to: number, isEnd: boolean): RegexpState {
-    for (let at = from; at < to && !state.matched;) {
-      const code = codePointAt(raw, at)
-      at += byteLength(code)
-      const symbol = code === newline && isEnd && at === to ? finalNewline : code
-      state = known(state, symbol) ?? learn(state, symbol, this.#after(state, symbol))
-    }
-    return state
   }
 
   /** Whether there is a match in the name that ends here. */
@@ -66,7 +53,7 @@ export class RegexpAutomaton {
     return (state.atEnd ??= state.matched || this.#reach(state, nothing) === undefined)
   }
 
-  #after(state: RegexpState, symbol: number): RegexpState {
+  protected override after(state: RegexpState, symbol: number): RegexpState {
     const code = symbol === finalNewline ? newline : symbol
     const passed = neighbour(symbol)
     const reached = this.#reach(state, passed)
@@ -101,13 +88,13 @@ export class RegexpAutomaton {
     const key = matched
       ? 'matched'
       : `${steps.join()};${Number(edge)}${Number(newline)}${Number(word)}${Number(asciiWord)}`
-    return this.#states.intern(key, steps.length, () => ({
+    return this.intern(key, key.length + steps.length, (transitions) => ({
+      ...transitions,
+      stuck: matched,
       steps,
       before,
       matched,
       atEnd: undefined,
-      ascii: emptyRow(),
-      wide: undefined,
     }))
   }
 }

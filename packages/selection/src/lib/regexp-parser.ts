@@ -29,6 +29,7 @@ export function parseRegexp(codes: readonly number[], ignoreCase: boolean): Rege
 class RegexpParser {
   readonly #reader: CodeReader
   readonly #groups = new Set<string>()
+  readonly #globalLetters = new Set<string>()
   #global: RegexpFlags
   #depth = 0
 
@@ -228,6 +229,9 @@ class RegexpParser {
     if (char === ':') return changed
     if (!on || used.size === 0) throw this.#bad('flags to switch off need a group', start)
     if (!first) throw this.#bad('flags of the whole expression do not stand at its beginning', start)
+    for (const each of used) this.#globalLetters.add(each)
+    if (this.#globalLetters.has('a') && this.#globalLetters.has('u'))
+      throw this.#bad('the flags a and u exclude each other', start)
     this.#global = changed
     return undefined
   }

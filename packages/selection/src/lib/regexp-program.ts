@@ -15,7 +15,7 @@ export interface Program {
 }
 
 /** A name has 255 bytes: `.{1,255}` has room, several times. */
-const maxSteps = 4000
+const maxSteps = 10_000
 
 /**
  * Unfolds a regular expression.

@@ -38,7 +38,6 @@ export function readOptions(options: readonly SelectionOption[], settings: Selec
 }
 
 class OptionReader {
-  readonly #settings: SelectionSettings
   readonly #place: { root: string; compat: '3' | '0.8' }
   readonly #nullSeparator: boolean
   readonly #rules: Rule[] = []
@@ -47,7 +46,6 @@ class OptionReader {
   #filesFrom: readonly string[] | undefined
 
   constructor(options: readonly SelectionOption[], settings: SelectionSettings) {
-    this.#settings = settings
     this.#place = { root: canonicalRoot(settings.root), compat: settings.compat ?? '3' }
     this.#nullSeparator = options.some(({ option }) => option === 'null-separator')
   }
@@ -90,7 +88,7 @@ class OptionReader {
         this.#add(false, { kind: 'other-filesystems' }, origin)
         return
       case 'exclude-older-than':
-        this.#add(false, { kind: 'older-than', seconds: readTime(origin, this.#settings) }, origin)
+        this.#add(false, { kind: 'older-than', seconds: readTime(given, origin) }, origin)
         return
       case 'files-from':
         if (this.#place.compat === '0.8') break
@@ -175,22 +173,12 @@ function markerName(origin: RuleOrigin): string {
   return value
 }
 
-function readTime(origin: RuleOrigin, { parseTime }: SelectionSettings): number {
-  const { value } = origin
-  try {
-    if (parseTime !== undefined) return parseTime(value)
-    if (/^[0-9]{1,15}$/.test(value)) return Number(value)
-  } catch (cause) {
-    throw badTime(origin, cause)
-  }
-  throw badTime(origin)
-}
-
-function badTime(origin: RuleOrigin, cause?: unknown): SelectionError {
-  return new SelectionError(
+function readTime({ value = '', seconds }: SelectionOption, origin: RuleOrigin): number {
+  const time = seconds ?? (/^[0-9]{1,15}$/.test(value) ? Number(value) : Number.NaN)
+  if (Number.isFinite(time)) return time
+  throw new SelectionError(
     'bad-time',
-    `Cannot use the time ${quoted(origin.value)} of --${origin.option}: it is not understood`,
+    `Cannot use the time ${quoted(value)} of --${origin.option}: it is no number of seconds since 1970`,
     origin,
-    { cause },
   )
 }

@@ -18,7 +18,7 @@ import type { RuleOrigin } from './rule-origin.ts'
  * - `empty-files-from`: the list of files names none (– / 73)
  * - `unsafe-files-from`: a path in the list of files has `..` in it
  * - `bad-name`: a marker for `exclude-if-present` that is no file name
- * - `bad-time`: a time that could not be understood (2 / 23)
+ * - `bad-time`: a time that is not understood (2 / 23)
  * - `unknown-option`: no selection option of that version (2 / 23)
  * - `bad-filelist`: rules that cannot be written as a filelist
  */

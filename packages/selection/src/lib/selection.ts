@@ -46,7 +46,7 @@ export function compileSelection(options: readonly SelectionOption[], settings: 
     const { verdict, rule, scan } = engine.evaluate(candidate)
     const by = verdict === 'scan' ? scan : rule
     if (by < Infinity) decided[by] = (decided[by] ?? 0) + 1
-    engine.mark(candidate.path, verdict)
+    engine.mark(verdict)
     return verdict
   }
 

@@ -14,7 +14,7 @@ export interface Candidate {
   /** Relative to the root, bytes as one char each, components joined by `/`; the root is empty. */
   path: string
   kind: CandidateKind
-  /** The number of the file system it is on. Without it, `exclude-other-filesystems` has nothing to say. */
+  /** The number of the file system it is on. Without it, or when it is NaN, `exclude-other-filesystems` has nothing to say. */
   device?: number
   /** When it was last changed, in milliseconds since 1970. Without it, `exclude-older-than` has nothing to say. */
   mtimeMs?: number
@@ -22,7 +22,7 @@ export interface Candidate {
   has?(name: string): boolean
 }
 
-/** One option of a command line, in its place. */
+/** One option of a command line, in its place. Plain data: it can be sent to a worker. */
 export interface SelectionOption {
   /** Without dashes: `include`, `exclude-filelist`, `filter-literal`, `null-separator`, … */
   option: string
@@ -32,6 +32,8 @@ export interface SelectionOption {
   content?: string
   /** What messages call the list, instead of `value`. */
   source?: string
+  /** For `exclude-older-than`: the time that `value` means, in seconds since 1970; without it `value` is such a number. */
+  seconds?: number
 }
 
 export interface SelectionSettings {
@@ -41,11 +43,6 @@ export interface SelectionSettings {
   compat?: '3' | '0.8'
   /** The number of the root's file system; needed for `exclude-other-filesystems`. */
   rootDevice?: number
-  /**
-   * Understands the times of `exclude-older-than`: epoch seconds, or a throw. Without it, whole numbers of epoch seconds are
-   * understood.
-   */
-  parseTime?: (text: string) => number
 }
 
 /** A verdict and where it comes from. */

@@ -11,7 +11,7 @@ export type Version = '0.8.22' | '3.0.4'
 /** What the real program does: the paths in order, or the code it ends with, or the exception that ends it. */
 export type RealAnswer = { paths: string[] } | { exit: number } | { crash: string }
 
-const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TZ: 'UTC' }
+export const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TZ: 'UTC' }
 
 /** The prepared Debian of that version, as `node scripts/peers.mjs` makes it. */
 function debian(version: Version): string {
@@ -77,7 +77,7 @@ function toJson({ root, tree, options }: Case): unknown {
     options: options
       .filter(({ option }) => option !== 'null-separator')
       .map(({ option, value, content }) => [
-        `--${option.replace(/-globbing|-stdin$/, '')}`,
+        `--${option.replace(/-globbing(?=-filelist)|-stdin$/, '')}`,
         value ?? null,
         content ?? null,
       ]),

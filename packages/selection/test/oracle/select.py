@@ -13,8 +13,8 @@ import stat
 import sys
 
 answers = os.fdopen(os.dup(1), "w")
-sys.stdout = open(os.devnull, "w")
-sys.stderr = open(os.devnull, "w")
+sys.stdout = open(os.devnull, "w", errors="surrogateescape")
+sys.stderr = open(os.devnull, "w", errors="surrogateescape")
 
 import duplicity
 from duplicity import config, log, path, selection
