@@ -161,6 +161,10 @@ describe('coalmine recovery-card', () => {
     expect(code).toBe(1)
     expect(stdout.toString()).toBe('')
     expect(stderr.toString()).toContain('Not everything is there')
+    mkdirSync(join(empty, 'snapshot'))
+    const second = await run(['sh', 'restore.sh'], { cwd: empty, env, input: Buffer.from('test\n') })
+    expect(second.code).toBe(1)
+    expect(second.stderr.toString()).toContain('There is a snapshot already')
   })
 })
 

@@ -63,7 +63,10 @@ const keys = `decrypt() {
 }
 `
 
-const steps = `LC_ALL=C; export LC_ALL
+const steps = `if [ -e snapshot ] || [ -L snapshot ]; then
+  echo 'There is a snapshot already: run this in an empty folder' >&2; exit 1
+fi
+LC_ALL=C; export LC_ALL
 umask 077
 trouble=0
 wrong() { trouble=$((trouble + 1)); printf 'Not restored: %s\\n' "$1" >&2; }
