@@ -59,6 +59,46 @@ const situations: readonly Situation[] = [
     theirs: 0,
   },
   {
+    name: 'an increment where there is no backup',
+    args: ({ folder, emptyUrl }) => ['incremental', plain, `${folder}/source`, emptyUrl],
+    theirs: 17,
+  },
+  {
+    name: 'an increment without the signatures of the full set',
+    args: ({ folder, url }) => ['incremental', plain, `${folder}/source`, url],
+    prepare: ({ folder }) => remove(folder, 'storage', /full-signatures/),
+    theirs: 17,
+  },
+  {
+    name: 'an increment of another folder',
+    args: ({ folder, url }) => ['incremental', plain, `${folder}/other`, url],
+    theirs: 42,
+  },
+  {
+    name: 'an increment of another folder, allowed',
+    args: ({ folder, url }) => ['incremental', plain, '--allow-source-mismatch', `${folder}/other`, url],
+    theirs: 0,
+  },
+  {
+    name: 'an increment of another host',
+    args: ({ folder, url }) => ['incremental', plain, `${folder}/source`, url],
+    prepare: ({ folder }) => {
+      const path = pick(folder, 'storage', /manifest/)
+      writeFileSync(path, readFileSync(path, 'latin1').replace(/^Hostname .*/, 'Hostname elsewhere'), 'latin1')
+    },
+    theirs: 3,
+  },
+  {
+    name: 'an increment where one is implied and there is no backup',
+    args: ({ folder, emptyUrl }) => [plain, `${folder}/source`, emptyUrl],
+    theirs: 0,
+  },
+  {
+    name: 'a full backup that is due, of another folder',
+    args: ({ folder, url }) => ['incremental', plain, '--full-if-older-than', '1D', `${folder}/other`, url],
+    theirs: 0,
+  },
+  {
     name: 'nobody to ask for the passphrase',
     args: ({ folder, emptyUrl }) => ['full', `${folder}/source`, emptyUrl],
     theirs: 30,
