@@ -118,7 +118,8 @@ async function tryAll(archive: Archive): Promise<void> {
     }
   }
   expect(wrong).toEqual([])
-  expect(errors).toBeGreaterThan(10 * most)
+  // Thousands of places in the long run, some dozens of each archive otherwise.
+  expect(errors).toBeGreaterThan(Math.min(10 * most, 5000))
 }
 
 /** Damages to what the newest state is read from, and all swaps. */
