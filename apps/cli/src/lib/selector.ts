@@ -15,12 +15,10 @@ export interface SelectionData {
 
 /** @throws SelectionError for rules that cannot be meant so. */
 export function compile({ options, times, ...settings }: SelectionData): Selection {
-  const parseTime = (text: string): number => {
-    const seconds = times.get(text)
-    if (seconds === undefined) throw new RangeError('nobody knows this time')
-    return seconds
-  }
-  return compileSelection(options, { ...settings, parseTime })
+  const dated = options.map((option) =>
+    option.option === 'exclude-older-than' ? { ...option, seconds: times.get(option.value ?? '') } : option,
+  )
+  return compileSelection(dated, settings)
 }
 
 /** Makes the selection of a walk; what it has to say at the end are {@link SelectionWarning}s. */
