@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { itWith, run } from '@coalmine/fixtures'
+import { itWith, run, tempDir } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
 import { said, type World, world } from './coalmine.ts'
 
@@ -165,6 +165,32 @@ describe('coalmine recovery-card', () => {
     const second = await run(['sh', 'restore.sh'], { cwd: empty, env, input: Buffer.from('test\n') })
     expect(second.code).toBe(1)
     expect(second.stderr.toString()).toContain('There is a snapshot already')
+  })
+})
+
+describe('the recovery card of a storage for a key', () => {
+  itWith(['gpg', 'tar'], 'gets everything back with the key of gpg, and asks for no passphrase', async () => {
+    const { run: coalmine, url, folder } = await world()
+    const home = await tempDir('g')
+    const env = { PATH: process.env['PATH']!, HOME: home, GNUPGHOME: home, LC_ALL: 'C' }
+    const gpg = ['gpg', '--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', '']
+    try {
+      await run([...gpg, '--quick-gen-key', 'me@example.org', 'default', 'default', 'never'], { env, check: true })
+      mkdirSync(join(folder, 'source'))
+      writeFileSync(join(folder, 'source', 'a'), 'hello\n'.repeat(30_000))
+      const words = ['full', join(folder, 'source'), url, '--encrypt-key', 'me@example.org']
+      const written = await coalmine(words, { env: { PASSPHRASE: undefined, GNUPGHOME: home } })
+      expect(written.code, said(written)).toBe(0)
+      const { out } = await coalmine(['recovery-card', url], none)
+      expect(out).toContain('The secret key, in the keyring of gpg')
+      const empty = await tempDir('empty')
+      writeFileSync(join(empty, 'restore.sh'), scriptOf(out))
+      const { code, stderr } = await run(['sh', 'restore.sh'], { cwd: empty, env })
+      expect(code, stderr.toString()).toBe(0)
+      expect(readFileSync(join(empty, 'snapshot', 'a'), 'utf8')).toBe('hello\n'.repeat(30_000))
+    } finally {
+      await run(['gpgconf', '--kill', 'gpg-agent'], { env })
+    }
   })
 })
 
