@@ -43,7 +43,7 @@ function isBetter({ root, options }: Case, real: RealAnswer): boolean {
 }
 
 /** Whether both decide alike, or ours better; what is refused by name is refused. */
-export function agree(given: Case, ours: Answer, real: RealAnswer): boolean {
+function agree(given: Case, ours: Answer, real: RealAnswer): boolean {
   if (isBetter(given, real)) return true
   if ('error' in ours) {
     if (ours.error === 'unsupported-regexp') return true
@@ -55,7 +55,7 @@ export function agree(given: Case, ours: Answer, real: RealAnswer): boolean {
   )
 }
 
-export const compatOf = { '0.8.22': '0.8', '3.0.4': '3' } as const
+const compatOf = { '0.8.22': '0.8', '3.0.4': '3' } as const
 
 /** Cases from a seed. */
 export function draw(version: Version, count: number, seed: number): Case[] {

@@ -3,7 +3,7 @@ import type { SelectionOption } from '../src/index.ts'
 import type { Case, Entry } from './model.ts'
 
 /** Bytes of text, one char each. */
-export function bytes(text: string): string {
+function bytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 
