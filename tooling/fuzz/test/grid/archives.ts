@@ -38,6 +38,12 @@ export async function makeSource(): Promise<string> {
   return source
 }
 
+/** Of the same length, so that its time alone tells an increment that it has changed. */
+function changeFile(source: string, at: number): void {
+  writeFileSync(join(source, 'a file'), `canary ${at}\n`)
+  utimesSync(join(source, 'a file'), 1_600_000_000 + at * 100, 1_600_000_000 + at * 100)
+}
+
 /** The command line, as a user starts it. */
 export async function coalmine(words: readonly string[], folder: string, secret = passphrase) {
   const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, TZ: 'UTC', LC_ALL: 'C', PASSPHRASE: secret }
@@ -48,7 +54,7 @@ export async function coalmine(words: readonly string[], folder: string, secret 
 export async function writeOurs(source: string, form: Form): Promise<Archive> {
   const folder = await tempDir(`ours-${form}`)
   for (const [at, second] of [1_700_000_000, 1_700_100_000].entries()) {
-    writeFileSync(join(source, 'a file'), `canary ${at}\n`)
+    changeFile(source, at)
     const clock = ['--current-time', String(second)]
     const words = ['full', ...optionsOf[form], ...clock, source, `file://${folder}/storage`]
     const { code, stderr } = await coalmine(words, folder)
@@ -64,7 +70,7 @@ export async function writeTheirs(source: string, form: Form): Promise<Archive> 
   mkdirSync(storage)
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: folder, TMPDIR: folder, TZ: 'UTC', LC_ALL: 'C' }
   for (const [at, second] of [1_700_000_000, 1_700_100_000].entries()) {
-    writeFileSync(join(source, 'a file'), `canary ${at}\n`)
+    changeFile(source, at)
     const clock = ['--current-time', String(second), '--archive-dir', join(folder, 'cache')]
     const words = [at === 0 ? 'full' : 'incremental', ...optionsOf[form], ...clock, source, `file://${storage}`]
     await run(['duplicity', ...words], { env: { ...env, PASSPHRASE: passphrase }, check: true })

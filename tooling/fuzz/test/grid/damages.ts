@@ -39,7 +39,7 @@ export function* damagesOf(key: string, bytes: Buffer, most: number): Generator<
     changed[at] = (changed[at]! + random.integer(1, 255)) & 255
     yield one('byte', `at ${at}`, changed)
   }
-  for (let count = 0; count < most / 10; count++) {
+  for (let count = 0; bytes.length > 0 && count < most / 10; count++) {
     const start = random.integer(0, bytes.length - 1)
     const end = Math.min(bytes.length, start + random.pick([1, 2, 16, 100, 512, 1024]))
     const piece = bytes.subarray(start, end)
@@ -97,6 +97,7 @@ function linesOf(bytes: Buffer): number[] {
 }
 
 function placesOf(length: number, most: number): number[] {
+  if (length === 0) return []
   const stride = Math.max(1, length / Math.max(1, most))
   const places = Array.from({ length: Math.min(length, Math.floor(most)) }, (_, at) => Math.floor(at * stride))
   return [...new Set([...places, 0, 1, 2, 3, length - 2, length - 1])].filter((at) => at >= 0 && at < length)
