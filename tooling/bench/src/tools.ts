@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-export type Action = 'full' | 'list' | 'restore' | 'restore one file'
+export type Action = 'full' | 'unchanged incremental' | 'list' | 'restore' | 'restore one file'
 
 /** A program under measurement: how each action is said to it. */
 export interface Tool {
@@ -62,6 +62,7 @@ export function restic(): Tool {
       const repository = ['restic', '-r', storage(place), '--cache-dir', join(place.work, 'cache')]
       const words: Record<Action, string[]> = {
         full: ['backup', '--quiet', place.source],
+        'unchanged incremental': ['backup', '--quiet', place.source],
         list: ['ls', '--quiet', '--long', 'latest'],
         restore: ['restore', '--quiet', 'latest', '--target', place.target],
         'restore one file': [
@@ -77,6 +78,7 @@ export function restic(): Tool {
 function duplicityWords(action: Action, { source, oneFile, target }: Place, url: string, path: string): string[] {
   const words: Record<Action, string[]> = {
     full: ['full', source, url],
+    'unchanged incremental': ['incremental', source, url],
     list: ['list-current-files', url],
     restore: ['restore', url, target],
     'restore one file': ['restore', `--${path}`, oneFile, url, target],
