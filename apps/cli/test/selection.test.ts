@@ -153,6 +153,10 @@ describe('select', () => {
     expect(warnings[2]).toBe('--exclude "**.iso" decided nothing')
     expect(warnings[3]).toMatch(/\*\.txt" matches directly in the source only; "\*\*\/\*\.txt" would match everywhere$/)
     expect((await choose(['select', '-v0', ...args, '$R'])).err).toBe('')
+    // The same after an explanation.
+    const explained = await choose(['explain', ...args, '$R', '$R/b'])
+    expect([explained.code, explained.out]).toEqual([0, expect.stringMatching(/^in /)])
+    expect(explained.err).toBe(outcome.err)
   })
 })
 

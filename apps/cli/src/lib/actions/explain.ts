@@ -2,12 +2,16 @@ import { lstatSync, statSync } from 'node:fs'
 import { displayPath, isBelow, joinPath, type RawPath, rawFromText, rawToBytes } from '@coalmine/bytes'
 import { type EntryKind, openTree } from '@coalmine/filetree'
 import { type Candidate, describeRule, type Explanation, type Selection } from '@coalmine/selection'
-import { type Choice, chooseFiles } from '../choice.ts'
+import { type Choice, chooseFiles, openSource } from '../choice.ts'
 import { UsageError } from '../exit-codes.ts'
 import { type Context, localPath } from '../session.ts'
 import { canonicalSource, openableSource } from '../source.ts'
+import { complain } from './select.ts'
 
-/** `explain`: whether single paths would be in a backup, and which rule decides. */
+/**
+ * `explain`: whether single paths would be in a backup, and which rule decides. What looks like a mistake in the rules
+ * shows only after the source was walked, so it comes last.
+ */
 export async function explain([source, ...named]: readonly RawPath[], context: Context): Promise<void> {
   const { settings, log, signal } = context
   const root = canonicalSource(localPath(source!))
@@ -18,6 +22,14 @@ export async function explain([source, ...named]: readonly RawPath[], context: C
     const answer = await answerFor(inside, { choice, folder, signal, isFolder: path.endsWith('/') })
     const missing = inside === '' || answer.exists ? '' : ' (nothing is there now)'
     log.always('notice', `${answer.taken ? 'in ' : 'out'}  ${displayPath(inside)}: ${answer.why}${missing}`)
+  }
+  if (choice.rules === undefined) return
+  const { tree, warnings, close } = await openSource(folder, choice, signal)
+  try {
+    for await (const _ of tree.walk({})) signal.throwIfAborted()
+    for (const { message } of warnings()) complain(message, log)
+  } finally {
+    await close()
   }
 }
 

@@ -34,7 +34,7 @@ export async function select([source]: readonly RawPath[], { settings, log, sign
 }
 
 /** Beside the listing, which may go to another program. */
-function complain(message: string, log: Log): void {
+export function complain(message: string, log: Log): void {
   if (log.shows('warning')) process.stderr.write(`${oneLine(message)}\n`)
   log.recordOnly('warning', message)
 }
