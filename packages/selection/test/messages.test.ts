@@ -74,6 +74,22 @@ describe('Selection.warnings()', () => {
     expect(codes(['exclude', '/r/./a'])).toEqual(['never-matches /r/./a'])
   })
 
+  it.each(['', '/*'])('does not look through patterns that are deeper than people make them: %s', (end) => {
+    const deep = Array.from({ length: 300 }, () => 'a').join('/')
+    const rules: [string, string][] = [
+      ['exclude', '/r/a/'],
+      ['include', `/r/${deep}${end}`],
+      ['exclude', '**'],
+    ]
+    const without = compileSelection(
+      rules.slice(1).map(([option, value]) => ({ option, value })),
+      { root },
+    )
+    expect(without.decide({ path: deep.slice(2), kind: 'directory' })).toBe('scan')
+    expect(without.decide({ path: `${deep}/b`, kind: 'file' })).toBe('include')
+    expect(codes(...rules)).not.toContain(`never-wins /r/${deep}${end}`)
+  })
+
   it('names globs that match in the root only, and has nothing to say of good rules', () => {
     expect(codes(['exclude', '/r/*.o'])).toEqual(['root-only /r/*.o'])
     expect(codes(['include', '/r/a'], ['exclude', '/r/*'])).toEqual([])

@@ -36,6 +36,7 @@ function winnerOver(engine: Engine, number: number, { matcher }: Rule, root: str
   if (matcher.kind === 'plain') {
     // Without letter case there is more than one name.
     if (matcher.form !== 'exact' && matcher.form !== 'literal') return undefined
+    if (matcher.components.length > maxDepth) return undefined
     const above = excludedAbove(engine, number, matcher.components.slice(0, -1))
     if (above !== undefined) return above
     const path = matcher.components.join('/')
@@ -48,9 +49,13 @@ function winnerOver(engine: Engine, number: number, { matcher }: Rule, root: str
   const twin = engine.twin(number)
   if (twin < number) return twin
   const folder = matcher.ignoreCase ? undefined : literalFolder(matcher.glob, root)
-  if (folder === undefined) return undefined
-  return excludedAbove(engine, number, folder.split('/')) ?? takenWhole(engine, number, folder)
+  const components = folder?.split('/') ?? []
+  if (folder === undefined || components.length > maxDepth) return undefined
+  return excludedAbove(engine, number, components) ?? takenWhole(engine, number, folder)
 }
+
+/** Deeper patterns are not looked through: the way to each folder on the way would be gone again. */
+const maxDepth = 256
 
 /** The rule that excludes a folder on the way, so that nobody gets there. */
 function excludedAbove(engine: Engine, number: number, components: readonly string[]): number | undefined {
