@@ -8,7 +8,14 @@ import { type Action, coalmine, duplicity, type Place, restic, type Tool } from 
 
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
-const actions: readonly Action[] = ['full', 'unchanged incremental', 'list', 'restore', 'restore one file']
+const actions: readonly Action[] = [
+  'dry run of a choice',
+  'full',
+  'unchanged incremental',
+  'list',
+  'restore',
+  'restore one file',
+]
 
 // In memory where there is such a place: a disk's cache, and ext4's care for names deleted a moment ago, cost up to four
 // times what the programs do, and never twice the same.

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-export type Action = 'full' | 'unchanged incremental' | 'list' | 'restore' | 'restore one file'
+export type Action = 'dry run of a choice' | 'full' | 'unchanged incremental' | 'list' | 'restore' | 'restore one file'
 
 /** A program under measurement: how each action is said to it. */
 export interface Tool {
@@ -61,6 +61,7 @@ export function restic(): Tool {
     command(action, place) {
       const repository = ['restic', '-r', storage(place), '--cache-dir', join(place.work, 'cache')]
       const words: Record<Action, string[]> = {
+        'dry run of a choice': ['backup', '--quiet', '--dry-run', ...leftOut(place.source), place.source],
         full: ['backup', '--quiet', place.source],
         'unchanged incremental': ['backup', '--quiet', place.source],
         list: ['ls', '--quiet', '--long', 'latest'],
@@ -75,8 +76,15 @@ export function restic(): Tool {
   }
 }
 
+/** Five rules that all three programs know: two folders, three globs. */
+function leftOut(source: string): string[] {
+  const patterns = [`${source}/share/locale`, `${source}/share/doc`, '**/*.mo', '**/*.gz', '**/README*']
+  return patterns.flatMap((pattern) => ['--exclude', pattern])
+}
+
 function duplicityWords(action: Action, { source, oneFile, target }: Place, url: string, path: string): string[] {
   const words: Record<Action, string[]> = {
+    'dry run of a choice': ['full', '--dry-run', ...leftOut(source), source, url],
     full: ['full', source, url],
     'unchanged incremental': ['incremental', source, url],
     list: ['list-current-files', url],
