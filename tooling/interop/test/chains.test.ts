@@ -49,6 +49,11 @@ interface Chain {
 }
 
 const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
+
+/** In the short run each version with one encryption; chains in turns are the business of increments.test.ts then. */
+const encryptionsOf = (version: DuplicityVersion): readonly Chain['encryption'][] =>
+  long ? ['none', 'passphrase'] : [version === versions[0] ? 'none' : 'passphrase']
+
 const chains: Chain[] = []
 const states: Snapshot[] = []
 let changes: NastyChanges | undefined
@@ -63,7 +68,7 @@ beforeAll(async () => {
 
   const later = Array.from({ length: setCount - 1 }, () => 'inc by them' as const)
   for (const version of versions.filter((one) => duplicityPeer(one).available)) {
-    for (const encryption of ['none', 'passphrase'] as const) {
+    for (const encryption of encryptionsOf(version)) {
       const add = (kind: Chain['kind'], writers: Chain['writers']) => {
         const own = join(folder, `${version}-${encryption}-${kind.replace(' ', '-')}`)
         mkdirSync(join(own, 'storage'), { recursive: true })
@@ -71,7 +76,7 @@ beforeAll(async () => {
       }
       add('theirs', ['full by them', ...later])
       add('continued', ['full by us', ...later.slice(0, changedSets - 1)])
-      if (long || encryption === 'passphrase') {
+      if (long) {
         add('in turns', ['full by us', 'inc by them', 'full by us', 'inc by them', ...later.slice(0, changedSets - 4)])
       }
     }
@@ -202,7 +207,7 @@ it.runIf(versions.some((version) => duplicityPeer(version).available))('changes 
 const anySet = Array.from({ length: changedSets }, (_, set) => set)
 
 for (const version of versions) {
-  for (const encryption of ['none', 'passphrase'] as const) {
+  for (const encryption of encryptionsOf(version)) {
     describe(`chains with duplicity ${version} (${encryption})`, () => {
       const chainOf = (what: Chain['kind']) =>
         chains.find((one) => one.kind === what && one.version === version && one.encryption === encryption)!
@@ -242,15 +247,15 @@ for (const version of versions) {
         1_800_000,
       )
 
-      if (long || encryption === 'passphrase') {
+      if (long) {
         itWith(
           [duplicityPeer(version)],
           'taking turns in one archive dir, restored by both',
           async () => {
             const chain = chainOf('in turns')
-            const ours = (long ? anySet : [1, 3]).map((set) => () => restored(chain, 'us', set))
+            const ours = anySet.map((set) => () => restored(chain, 'us', set))
             record(chain, 'duplicity-to-coalmine', await all(ours))
-            const theirs = (long ? anySet : [3]).map((set) => () => restored(chain, 'them', set))
+            const theirs = anySet.map((set) => () => restored(chain, 'them', set))
             record(chain, 'coalmine-to-duplicity', await all(theirs, false))
           },
           1_800_000,

@@ -44,11 +44,18 @@ export class CommandError extends Error {
   readonly exitCode: ExitCode
   /** Further fields of the machine log's record. */
   readonly extra: string
-  constructor(code: ExitCode, message: string, options: { cause?: unknown; name?: string; extra?: string } = {}) {
+  /** The text is of several lines, and nothing in it comes from outside unescaped. */
+  readonly lines: boolean
+  constructor(
+    code: ExitCode,
+    message: string,
+    options: { cause?: unknown; name?: string; extra?: string; lines?: boolean } = {},
+  ) {
     super(message, { cause: options.cause })
     this.exitCode = code
     this.name = options.name ?? 'UserError'
     this.extra = options.extra ?? ''
+    this.lines = options.lines ?? false
   }
 }
 

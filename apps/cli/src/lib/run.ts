@@ -40,7 +40,8 @@ export async function runCommandLine(): Promise<number> {
     return (await dispatch(action, parsed.operands, { settings, log, signal: signals.signal })) ?? exitCode.ok
   } catch (error) {
     const failure = failureOf(signals.signal.aborted ? interruption(signals.name, error) : error, compatOf(words))
-    log.error(oneLine(failure.text), { code: failure.exitCode, extra: failure.name })
+    const isOfLines = error instanceof CommandError && error.lines
+    log.error(isOfLines ? failure.text : oneLine(failure.text), { code: failure.exitCode, extra: failure.name })
     if (failure.hint !== undefined) log.error(failure.hint, { code: failure.exitCode })
     if (failure.unexpected && error instanceof Error) log.debug(error.stack ?? '')
     return failure.exitCode

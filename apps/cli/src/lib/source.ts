@@ -50,14 +50,14 @@ export async function requireSameSource({ hostname: host, localDir }: Manifest, 
     throw new CommandError(
       exitCode.hostMismatch,
       mismatch('host', 'hostname', displayPath(here), displayPath(host as RawPath)),
-      { extra: `${quotePath(here)} ${quotePath(host as RawPath)}` },
+      { extra: `${quotePath(here)} ${quotePath(host as RawPath)}`, lines: true },
     )
   }
   if (localDir && localDir !== root) {
     throw new CommandError(
       exitCode.sourcePathMismatch,
       mismatch('directory', 'directory', displayPath(root), displayPath(localDir)),
-      { extra: `${quotePath(root)} ${quotePath(localDir)}` },
+      { extra: `${quotePath(root)} ${quotePath(localDir)}`, lines: true },
     )
   }
 }
