@@ -4,12 +4,21 @@ import { defineConfig } from 'vitest/config'
 const loader = fileURLToPath(new URL('./tooling/vitest/strip-types.mjs', import.meta.url))
 const source = ['@coalmine/source']
 
+/** Long by themselves, and beside others that ask the same of less: `npm run test:long` alone runs them. */
+const longOnly = [
+  'tooling/fuzz/test/damage.test.ts',
+  'tooling/interop/test/chains.test.ts',
+  'tooling/interop/test/hostile-race.test.ts',
+  'tooling/interop/test/selection.test.ts',
+]
+
 // Packages are read from source; only the wasm kernels are built beforehand.
 export default defineConfig({
   resolve: { conditions: source },
   ssr: { resolve: { conditions: source } },
   test: {
     include: ['{packages,apps,tooling}/*/{src,test}/**/*.test.ts', 'scripts/*.test.mjs'],
+    exclude: ['**/node_modules/**', ...(process.env['COALMINE_LONG'] ? [] : longOnly)],
     pool: 'forks',
     // Two cores are the least there is; much of the time is spent in other programs.
     maxWorkers: 2,
