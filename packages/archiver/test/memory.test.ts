@@ -31,10 +31,16 @@ it('backupFull() takes no more memory for a file of a gibibyte', async () => {
   closeSync(file)
   // Volumes are read to their end and thrown away, as an upload would.
   const memory = createMemoryStorage()
+  const sizes = new Map<string, number>()
   const storage = passThrough(memory, {
     async put(key, content) {
       for await (const _ of content.open());
+      sizes.set(key, content.size)
       return { key, size: content.size }
+    },
+    async stat(key) {
+      const size = sizes.get(key)
+      return size === undefined ? undefined : { key, size }
     },
   })
   const repository = openRepository({ storage, envelope, tempDir: folder })

@@ -35,6 +35,8 @@ const byClass: Readonly<Record<string, { readonly codes: Codes; readonly other: 
       'not-signed': exitCode.notSigned,
       locked: exitCode.user,
       exists: exitCode.user,
+      'head-moved': exitCode.user,
+      disturbed: exitCode.user,
       'no-space': exitCode.tempSpace,
       unreadable: exitCode.generic,
       'copies-differ': exitCode.manifestsDiffer,

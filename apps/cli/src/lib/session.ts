@@ -257,7 +257,9 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
     case 'copies-not-kept':
       return log.warning(`The backup is complete, but its copies in the archive dir are not: ${oneLine(event.message)}`)
     case 'left-behind':
-      return log.warning(`These objects of the failed set could not be removed: ${oneLine(event.keys.join(', '))}`)
+      return log.warning(
+        `These objects of the failed set are left on the storage, for "cleanup": ${oneLine(event.keys.join(', '))}`,
+      )
     case 'damaged-manifest':
       return log.warning(`The newest manifest "${oneLine(event.key)}" is damaged: ${oneLine(event.message)}`)
     case 'own-archive-dir':

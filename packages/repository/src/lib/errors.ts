@@ -23,6 +23,10 @@ export type RepositoryErrorCode =
   | 'locked'
   /** A set of this time exists already. */
   | 'exists'
+  /** While a set was written, another machine committed or removed sets: it is not committed. */
+  | 'head-moved'
+  /** What was put of a set is no longer what the storage has. */
+  | 'disturbed'
   /** The spool or the archive dir cannot be written: the disk is full. */
   | 'no-space'
   /** The same: not allowed, or no such folder. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as sleepFor } from 'node:timers/promises'
 import type { ByteSource, ByteStream, RawPath } from '@coalmine/bytes'
 import type { Storage } from '@coalmine/storage'
 import {
@@ -24,6 +25,7 @@ import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
 import { Metadata } from './metadata.ts'
 import { SetNames } from './names.ts'
+import { requireUnmoved } from './second-look.ts'
 import { objectsToDelete, type Removal } from './removal.ts'
 import { openObject } from './open-object.ts'
 import { SetWriter } from './set-writer.ts'
@@ -51,6 +53,8 @@ export interface RepositoryOptions {
   readonly onEvent?: (event: RepositoryEvent) => void
   /** Everything that is done to the files of this machine; those of `node:fs` by default. */
   readonly effects?: LocalEffects
+  /** Waits; of Node's timers by default. */
+  readonly sleep?: (ms: number, signal: AbortSignal | undefined) => Promise<unknown>
   /** For tests: gives the lock call of the platform, or `undefined`. */
   readonly loadLock?: () => TryLock | undefined
 }
@@ -69,6 +73,8 @@ export interface NewSet {
   /** Volumes being put at a time; what the storage likes by default. */
   readonly parallel?: number
 }
+
+const defaultSleep = (ms: number, signal: AbortSignal | undefined) => sleepFor(ms, undefined, { signal })
 
 /**
  * Opens the backup sets of a storage. Nothing is read yet.
@@ -228,7 +234,8 @@ export class Repository {
    * room for one volume that is made, one that is put, and the signatures.
    */
   async createSet(plan: NewSet): Promise<SetWriter> {
-    const { chains, orphanedSets, incompleteSets, replacedSets } = await this.collect()
+    const before = await this.collect()
+    const { chains, orphanedSets, incompleteSets, replacedSets } = before
     const taken = [...chains.flatMap((chain) => chain.sets), ...orphanedSets, ...incompleteSets, ...replacedSets]
     const end = plan.times.type === 'full' ? plan.times.timeSeconds : plan.times.endSeconds
     if (taken.some((set) => set.endSeconds === end)) {
@@ -239,17 +246,27 @@ export class Repository {
     const parallel = volumesInFlight(plan.volumeBytes, wanted, spool)
     if (parallel < wanted) this.#onEvent({ type: 'spool-short', folder: spool.folder, parallel, wanted })
     this.#collection = undefined
+    const names = this.#names(plan.times)
+    const manifest = names.manifest(this.#envelope)
     return new SetWriter({
       storage: this.storage,
       envelope: this.#envelope,
       encrypted: this.#envelope.suffixOf('volume') === '.gpg',
-      names: this.#names(plan.times),
+      names,
       spool,
       archiveDir: this.#lock === undefined ? undefined : this.#archiveDir,
       volumeBytes: plan.volumeBytes,
       parallel,
       signal: this.#options.signal,
       onEvent: this.#onEvent,
+      lookAgain: async (put) => {
+        const { signal, sleep = defaultSleep } = this.#options
+        // Later, the listing has everything that was committed before the last of the set was put.
+        const { listLagMs } = this.storage.info.capabilities
+        if (listLagMs > 0) await sleep(listLagMs, signal)
+        const now = await this.#list()
+        await requireUnmoved({ storage: this.storage, before, now, times: plan.times, manifest, put, signal })
+      },
     })
   }
 

@@ -41,6 +41,7 @@ async function world(options: Partial<SetWriterParts> = {}) {
     parallel: 3,
     signal: undefined,
     onEvent: (event) => events.push(event),
+    lookAgain: () => Promise.resolve(),
     ...options,
   })
   return { folder, archive, memory, spool, writer, events }

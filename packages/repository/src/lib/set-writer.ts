@@ -9,6 +9,7 @@ import {
 } from '@coalmine/volume-format'
 import type { ArchiveDir, PendingFile } from './archive-dir.ts'
 import { Channel } from './channel.ts'
+import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import type { SetNames } from './names.ts'
 import type { Spool, SpoolFile } from './spool.ts'
@@ -26,6 +27,11 @@ export interface SetWriterParts {
   readonly parallel: number
   readonly signal: AbortSignal | undefined
   readonly onEvent: (event: RepositoryEvent) => void
+  /**
+   * Looks at the storage once more before the manifest is put, with the sizes of all that was put; rejects when the set
+   * cannot be committed.
+   */
+  readonly lookAgain: (put: ReadonlyMap<string, number>) => Promise<void>
 }
 
 /** What a manifest says beside its volumes. */
@@ -49,7 +55,8 @@ export class SetWriter {
   readonly #parts: SetWriterParts
   readonly #signatures: SignatureWriter
   readonly #manifests: ManifestVolume[] = []
-  readonly #put: string[] = []
+  /** Sizes by name, in the order in which they were put. */
+  readonly #put = new Map<string, number>()
   #manifestCopy: PendingFile | undefined
   #volumeBytes = 0
   #storedBytes = 0
@@ -114,6 +121,7 @@ export class SetWriter {
     await file.writeAll(envelope.seal('manifest', streamOf(manifestPieces(manifest))))
     this.#manifestCopy = archiveDir?.begin(names.localManifest())
     for (const piece of manifestPieces(manifest)) this.#manifestCopy?.write(piece)
+    await this.#parts.lookAgain(this.#put)
     this.#parts.signal?.throwIfAborted()
     await this.#putFile(names.manifest(envelope), file)
     try {
@@ -128,14 +136,19 @@ export class SetWriter {
 
   /**
    * Takes back what was put, the manifest first: a manifest without its volumes would pass for a backup, so while it
-   * cannot be deleted nothing is. Never throws: what is still there is told as an event.
+   * cannot be deleted nothing is. When it is not clear whose the objects of these names are, nothing is deleted either.
+   * Never throws: what is still there is told as an event.
    */
   async abort(reason: unknown): Promise<void> {
     await this.#signatures.abort(reason)
     this.#discardCopies()
     const { storage, names, envelope } = this.#parts
+    if (reason instanceof RepositoryError && reason.code === 'disturbed') {
+      this.#parts.onEvent({ type: 'left-behind', keys: [...this.#put.keys()] })
+      return
+    }
     const left: string[] = []
-    for (const key of this.#put.toReversed()) {
+    for (const key of [...this.#put.keys()].toReversed()) {
       try {
         if (!left.includes(names.manifest(envelope))) await storage.delete(key)
         else left.push(key)
@@ -164,7 +177,7 @@ export class SetWriter {
     const { storage, signal, onEvent } = this.#parts
     try {
       onEvent({ type: 'put', key, bytes: file.bytes })
-      this.#put.push(key)
+      this.#put.set(key, file.bytes)
       const stored = await storage.put(key, file.source(), { signal, digests: { sha1: file.sha1 } })
       onEvent({ type: 'stored', key, bytes: file.bytes })
       this.#storedBytes += file.bytes
