@@ -59,6 +59,58 @@ function option(names: string | string[], what: string, fn: () => Promise<void>)
   it(`--${[names].flat().join(', --')}: ${what}`, fn, 60_000)
 }
 
+describe('options of telling', () => {
+  option('json', 'answers in JSON alone, and says the rest on standard error', async () => {
+    const place = await backedUp('--no-encryption', '--current-time', '1700000000')
+    writeFileSync(join(place.source, 'a'), 'changed\n')
+    const odd = Buffer.from('odd \xff\x1b[31m', 'latin1')
+    writeFileSync(Buffer.concat([Buffer.from(`${place.source}/`), odd]), '')
+    const later = ['incremental', '--no-encryption', '--current-time', '1700001000', place.source, place.url]
+    expect((await place.run(later)).code).toBe(0)
+    const told = async (...words: string[]) => {
+      const outcome = await place.run([...words, place.url, '--json'])
+      expect(outcome.code, said(outcome)).toBe(0)
+      expect(outcome.err).toContain('Last full backup date: Tue Nov 14 22:13:20 2023')
+      return outcome.out
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    }
+    const listed = await told('list-current-files')
+    expect(listed.map(({ path }) => path)).toEqual(['', 'a', 'd', 'd/noise', 'd/zeros', 'l', 'odd \ufffd\x1b[31m'])
+    expect(listed.at(-1)!['pathBase64']).toBe(odd.toString('base64'))
+    expect(listed[5]).toMatchObject({ kind: 'symlink', linkTarget: 'a' })
+    expect(await told('find', 'a')).toMatchObject([
+      {
+        path: 'a',
+        versions: [
+          { setSeconds: 1_700_000_000, change: 'new', kind: 'file', mtimeSeconds: 1_600_000_000 },
+          { setSeconds: 1_700_001_000, change: 'changed', aspects: ['data', 'mtime'] },
+        ],
+      },
+    ])
+    expect(await told('versions', 'd/zeros')).toMatchObject([{ path: 'd/zeros', versions: [{ change: 'new' }] }])
+    expect((await told('diff', '1700000000', 'now')).map(({ path, change }) => [path, change])).toEqual([
+      ['', 'changed'],
+      ['a', 'changed'],
+      ['odd \ufffd\x1b[31m', 'new'],
+    ])
+    const [status] = await told('collection-status')
+    expect(status).toMatchObject({
+      chains: [
+        {
+          primary: true,
+          sets: [
+            { type: 'full', endSeconds: 1_700_000_000, volumes: 1, signatures: true, encrypted: false },
+            { type: 'incremental', endSeconds: 1_700_001_000 },
+          ],
+        },
+      ],
+      incompleteSets: [],
+    })
+  })
+})
+
 describe('options of writing', () => {
   option('no-encryption', 'writes gzip and plain text instead of OpenPGP, and needs no passphrase', async () => {
     const place = await planted()

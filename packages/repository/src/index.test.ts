@@ -7,6 +7,8 @@ it('the public surface is what is promised, and no more', async () => {
     'SetWriter',
     'chainsBeforeLast',
     'chainsEndedBefore',
+    'createNamePattern',
+    'datedSets',
     'extraneous',
     'nodeLocalEffects',
     'objectsToDelete',

@@ -17,3 +17,7 @@ export {
   removalOf,
   splitByAge,
 } from './lib/removal.ts'
+export { type DatedSet, datedSets } from './lib/dated-sets.ts'
+export type { Aspect } from './lib/entry-changes.ts'
+export type { PathDifference, PathVersions, Version } from './lib/history.ts'
+export { createNamePattern } from './lib/name-pattern.ts'

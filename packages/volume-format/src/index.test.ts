@@ -16,6 +16,7 @@ it('shows exactly this to its users', async () => {
     'formatName',
     'formatPretty',
     'formatTime',
+    'groupSigTars',
     'gzipEnvelope',
     'manifestPieces',
     'matchChains',

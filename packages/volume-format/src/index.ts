@@ -52,6 +52,6 @@ export {
 } from './lib/encode-members.ts'
 export { DiffTarDecoder, type DiffTarEntry, type DiffTarPart } from './lib/difftar-decoder.ts'
 export { readSigTar, type ReadSigTarOptions, type SigTarEntry } from './lib/sigtar-reader.ts'
-export { mergeSigTars } from './lib/sigtar-merge.ts'
+export { groupSigTars, mergeSigTars, type SigTarGroup } from './lib/sigtar-merge.ts'
 export { plainEnvelope, type Envelope, type ObjectKind } from './lib/envelope.ts'
 export { gzipEnvelope, type GzipOptions } from './lib/gzip-envelope.ts'

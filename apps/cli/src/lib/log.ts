@@ -35,6 +35,8 @@ export interface LogOptions {
   readonly logFd?: number
   readonly logFile?: string | Buffer
   readonly timestamps?: boolean
+  /** Standard output is for programs: what people read goes to standard error. */
+  readonly outputIsData?: boolean
   /** The clock, for `timestamps`. */
   readonly nowMs?: () => number
 }
@@ -123,6 +125,11 @@ export class Log {
     if (this.#machine.length > 0) this.#record('info', Buffer.from(bytes).toString('utf8').replace(/\n$/, ''), options)
   }
 
+  /** An answer for programs, on standard output alone. */
+  data(text: string): void {
+    this.#output(Buffer.from(text))
+  }
+
   /** Gives the output time to drain. */
   async drained(): Promise<void> {
     this.#flush()
@@ -149,7 +156,7 @@ export class Log {
     const { timestamps = false, nowMs = Date.now } = this.#options
     const prefix = timestamps ? `${stamp(nowMs())} ${name.toUpperCase()} ` : ''
     const bytes = Buffer.from(`${prefix}${visible(text)}\n`)
-    if (name !== 'error') return this.#output(bytes)
+    if (name !== 'error' && this.#options.outputIsData !== true) return this.#output(bytes)
     this.#flush()
     process.stderr.write(bytes)
   }

@@ -11,6 +11,9 @@ export type ActionName =
   | 'verify'
   | 'list-current-files'
   | 'collection-status'
+  | 'find'
+  | 'versions'
+  | 'diff'
   | 'cleanup'
   | 'remove-older-than'
   | 'remove-all-but-n-full'
@@ -48,6 +51,9 @@ const removing: readonly ActionName[] = [
   'remove-all-but-n-full',
   'remove-all-inc-of-but-n-full',
 ]
+
+/** Actions whose answer is for programs, too. */
+const telling: readonly ActionName[] = ['list-current-files', 'collection-status', 'find', 'versions', 'diff']
 
 /** Every option there is. Parser and help are made from it. */
 export const optionTable: readonly OptionRow[] = [
@@ -234,6 +240,12 @@ export const optionTable: readonly OptionRow[] = [
     actions: [...writing, 'restore', ...removing],
   },
   {
+    name: 'json',
+    type: 'flag',
+    help: 'answer in JSON, an object a line, and say everything else on standard error',
+    actions: telling,
+  },
+  {
     name: 'html',
     type: 'flag',
     help: 'print the card as a page for a browser or a printer',
@@ -323,6 +335,27 @@ export const actionTable: readonly ActionRow[] = [
   },
   { name: 'list-current-files', aliases: ['ls'], arguments: 'URL', help: 'list the files of the newest backup' },
   { name: 'collection-status', aliases: ['st'], arguments: 'URL', help: 'list chains and sets' },
+  {
+    name: 'find',
+    aliases: [],
+    arguments: 'PATTERN URL',
+    help: "list every version of the files that match, in all backups (as '*.txt', 'letters/**')",
+    own: true,
+  },
+  {
+    name: 'versions',
+    aliases: [],
+    arguments: 'PATH URL',
+    help: 'list every version of a file or folder, in all backups',
+    own: true,
+  },
+  {
+    name: 'diff',
+    aliases: [],
+    arguments: 'TIME TIME URL',
+    help: 'list what is new, changed and deleted from one time to another',
+    own: true,
+  },
   {
     name: 'remove-older-than',
     aliases: ['ro'],

@@ -62,6 +62,7 @@ function openLog(settings: Settings, parsed: ParsedArguments): Log {
     logFd: settings.integer('log-fd'),
     logFile: settings.path('log-file'),
     timestamps: settings.flag('log-timestamp'),
+    outputIsData: settings.flag('json'),
   }
   try {
     return new Log(options)
@@ -137,6 +138,12 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/explain.ts')).explain(operands, context)
     case 'collection-status':
       return (await import('./actions/status.ts')).status(operands, context)
+    case 'find':
+      return (await import('./actions/history.ts')).find(operands, context)
+    case 'versions':
+      return (await import('./actions/history.ts')).versions(operands, context)
+    case 'diff':
+      return (await import('./actions/history.ts')).diff(operands, context)
     case 'cleanup':
       return (await import('./actions/housekeeping.ts')).cleanup(operands, context)
     case 'remove-older-than':

@@ -18,6 +18,8 @@ import {
   type StoredObject,
 } from '@coalmine/volume-format'
 import { ArchiveDir } from './archive-dir.ts'
+import type { DatedSet } from './dated-sets.ts'
+import { type PathDifference, type PathVersions, readDifferences, readVersions } from './history.ts'
 import { type ChainHead, findSignature, readChainState } from './chain-state.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
@@ -176,6 +178,27 @@ export class Repository {
   /** The signature of one file of that state, for those too large to come with it. */
   signatureOf(head: ChainHead, path: RawPath): Promise<Uint8Array | undefined> {
     return findSignature(head, path, this.#metadata)
+  }
+
+  /**
+   * Every state that the paths that are wanted had, in the order of paths, from signatures alone.
+   *
+   * @param sets - As {@link datedSets} gives them; one without signatures counts as one without changes.
+   * @throws FormatError or RepositoryError when signatures are damaged.
+   */
+  versions(
+    sets: readonly DatedSet[],
+    isWanted: (path: RawPath) => boolean,
+  ): AsyncGenerator<PathVersions[], void, undefined> {
+    return readVersions(sets, isWanted, this.#metadata)
+  }
+
+  /** What differs between the states after two lists of sets, each of one chain, from signatures alone. */
+  differences(
+    before: readonly DatedSet[],
+    after: readonly DatedSet[],
+  ): AsyncGenerator<PathDifference[], void, undefined> {
+    return readDifferences(before, after, this.#metadata)
   }
 
   /**

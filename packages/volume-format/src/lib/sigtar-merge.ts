@@ -1,12 +1,19 @@
-import { comparePaths } from '@coalmine/bytes'
+import { comparePaths, type RawPath } from '@coalmine/bytes'
 import type { SigTarEntry } from './sigtar-reader.ts'
+
+/** All that several signature files have of one path. */
+export interface SigTarGroup {
+  readonly path: RawPath
+  /** The newest first; at least one. `file` is the place of its file among those that were given. */
+  readonly entries: readonly { readonly file: number; readonly entry: SigTarEntry }[]
+}
 
 interface Head {
   entry: SigTarEntry
   batch: SigTarEntry[]
   at: number
-  /** Place in the chain: the larger, the newer. */
-  age: number
+  /** Place among the files: the larger, the newer. */
+  file: number
   iterator: AsyncIterator<SigTarEntry[]>
 }
 
@@ -22,21 +29,43 @@ const batchEntries = 1024
 export async function* mergeSigTars(
   readers: readonly AsyncIterable<SigTarEntry[]>[],
 ): AsyncGenerator<SigTarEntry[], void, undefined> {
+  for await (const groups of groupSigTars(readers)) {
+    const merged: SigTarEntry[] = []
+    for (const { entries } of groups) {
+      const { entry } = entries[0]!
+      if (entry.action !== 'deleted') merged.push(entry)
+    }
+    if (merged.length > 0) yield merged
+  }
+}
+
+/**
+ * What signature files say, path by path: files of any chains, side by side. One batch of each file is held.
+ *
+ * @param readers - Each in the order of paths, as `readSigTar` gives them; the newest last.
+ * @returns Groups in the order of paths, in batches.
+ */
+export async function* groupSigTars(
+  readers: readonly AsyncIterable<SigTarEntry[]>[],
+): AsyncGenerator<SigTarGroup[], void, undefined> {
   const iterators = readers.map((reader) => reader[Symbol.asyncIterator]())
   try {
     const heap: Head[] = []
     const batches = await Promise.all(iterators.map(nextBatch))
-    for (const [age, batch] of batches.entries()) {
-      if (batch !== undefined) push(heap, { entry: batch[0]!, batch, at: 0, age, iterator: iterators[age]! })
+    for (const [file, batch] of batches.entries()) {
+      if (batch !== undefined) push(heap, { entry: batch[0]!, batch, at: 0, file, iterator: iterators[file]! })
     }
-    let merged: SigTarEntry[] = []
-    for (let last: SigTarEntry | undefined; heap.length > 0;) {
+    let groups: SigTarGroup[] = []
+    let open: { path: RawPath; entries: { file: number; entry: SigTarEntry }[] } | undefined
+    while (heap.length > 0) {
       const head = heap[0]!
-      const entry = head.entry
-      // The newest comes first; older entries of the same path have had their day.
-      if (last === undefined || last.path !== entry.path) {
-        last = entry
-        if (entry.action !== 'deleted') merged.push(entry)
+      const { entry, file } = head
+      // The newest comes first.
+      if (open?.path === entry.path) {
+        open.entries.push({ file, entry })
+      } else {
+        if (open !== undefined) groups.push(open)
+        open = { path: entry.path, entries: [{ file, entry }] }
       }
       head.at += 1
       if (head.at < head.batch.length) {
@@ -45,9 +74,9 @@ export async function* mergeSigTars(
         continue
       }
       // A reader is waited for: what is ready goes out, when it is worth a trip.
-      if (merged.length >= batchEntries) {
-        yield merged
-        merged = []
+      if (groups.length >= batchEntries) {
+        yield groups
+        groups = []
       }
       const batch = await nextBatch(head.iterator)
       if (batch !== undefined) {
@@ -60,7 +89,8 @@ export async function* mergeSigTars(
       }
       sink(heap)
     }
-    if (merged.length > 0) yield merged
+    if (open !== undefined) groups.push(open)
+    if (groups.length > 0) yield groups
   } finally {
     await Promise.all(iterators.map(async (iterator) => iterator.return?.()))
   }
@@ -77,7 +107,7 @@ async function nextBatch(iterator: AsyncIterator<SigTarEntry[]>): Promise<SigTar
 /** Whether `a` is due before `b`: by path, and of one path the newest first. */
 function before(a: Head, b: Head): boolean {
   const order = comparePaths(a.entry.path, b.entry.path)
-  return order === 0 ? a.age > b.age : order < 0
+  return order === 0 ? a.file > b.file : order < 0
 }
 
 function push(heap: Head[], head: Head): void {

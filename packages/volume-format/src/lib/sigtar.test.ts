@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeDiffTarMember, encodeSigTarMember, sigTarEnd, type SigTarMember } from './encode-members.ts'
 import type { EntryMeta } from './entry-meta.ts'
 import { FormatError } from './format-error.ts'
-import { mergeSigTars } from './sigtar-merge.ts'
+import { groupSigTars, mergeSigTars } from './sigtar-merge.ts'
 import { readSigTar, type ReadSigTarOptions, type SigTarEntry } from './sigtar-reader.ts'
 
 const raw = (text: string) => text as RawPath
@@ -203,6 +203,12 @@ describe('mergeSigTars()', () => {
         const expected = [...state.values()].filter((entry) => entry.action !== 'deleted')
         const merged = await merge(files, size)
         expect(merged).toEqual(expected.sort((a, b) => comparePaths(a.path, b.path)))
+        const groups: unknown[] = []
+        for await (const more of groupSigTars(files.map((entries) => batches(entries, size)))) groups.push(...more)
+        const every = files.flatMap((entries, file) => entries.map((entry) => ({ file, entry })))
+        const paths = [...new Set(every.map(({ entry }) => entry.path))].sort(comparePaths)
+        const of = (one: RawPath) => every.filter(({ entry }) => entry.path === one).toReversed()
+        expect(groups).toEqual(paths.map((one) => ({ path: one, entries: of(one) })))
       }),
       { numRuns: 1000 },
     )

@@ -8,6 +8,7 @@ import {
   signaturesForTime,
 } from '@coalmine/volume-format'
 import { CommandError, exitCode } from '../exit-codes.ts'
+import { jsonLine, metaFields, nameFields } from '../json.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { type Context, Session } from '../session.ts'
 import { kindName } from './restore.ts'
@@ -21,7 +22,7 @@ export async function list([url]: readonly RawPath[], context: Context): Promise
     const timeSeconds = settings.time('restore-time') ?? settings.nowSeconds
     const chosen = signaturesForTime(collection, timeSeconds)
     if (chosen === undefined) throw nothingToList(collection, timeSeconds)
-    const print = process.stdout.isTTY ? printEscaped : printRaw
+    const print = settings.flag('json') ? printJson : process.stdout.isTTY ? printEscaped : printRaw
     const readers = chosen.sets.map((set) => readSigTar(session.repository.signatures(set)))
     for await (const entries of mergeSigTars(readers)) {
       signal.throwIfAborted()
@@ -58,11 +59,20 @@ function printRaw(entry: SigTarEntry, log: Log): void {
   log.raw(Buffer.concat([Buffer.from(`${timeOf(entry)} `), name, Buffer.from('\n')]), recordOf(entry))
 }
 
+/** For programs: an object a line. */
+function printJson(entry: SigTarEntry, log: Log): void {
+  log.data(jsonLine({ ...nameFields('path', entry.path), ...metaFields(entry) }))
+}
+
 // What dates reach, in seconds. File systems and archives hold more.
 const farthestSeconds = 8.64e12
 
 function timeOf({ meta }: SigTarEntry): string {
-  const { mtimeSeconds } = meta!
+  return prettyTime(meta!.mtimeSeconds)
+}
+
+/** A time of a file, as listings print it. */
+export function prettyTime(mtimeSeconds: number): string {
   return Math.abs(mtimeSeconds) <= farthestSeconds ? formatPretty(mtimeSeconds) : `@${mtimeSeconds}`
 }
 

@@ -86,7 +86,7 @@ async function write(
 export function chooseSets(
   collection: Collection,
   timeSeconds: number,
-  action: 'restore' | 'verify' = 'restore',
+  action: 'restore' | 'verify' | 'compare' = 'restore',
 ): SetsForTime {
   const chosen = setsForTime(collection, timeSeconds)
   if (chosen !== undefined) return chosen

@@ -1,5 +1,7 @@
 import type { RawPath } from '@coalmine/bytes'
+import { collectionObject } from '../collection-object.ts'
 import { formatCollection } from '../collection-text.ts'
+import { jsonLine } from '../json.ts'
 import { code } from '../log.ts'
 import { type Context, Session } from '../session.ts'
 
@@ -9,6 +11,7 @@ export async function status([url]: readonly RawPath[], context: Context): Promi
   try {
     const { log, settings } = context
     const collection = await session.collect(context)
+    if (settings.flag('json')) return log.data(jsonLine(collectionObject(collection, session.archiveDir)))
     const { text, data } = formatCollection(collection, session.archiveDir, settings.compat)
     log.always('info', text, { code: code.collectionStatus, data })
   } finally {
