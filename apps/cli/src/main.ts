@@ -1,12 +1,4 @@
-import { readFileSync } from 'node:fs'
-
-/** The program's own version, as its package says. */
-export function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return version
-}
+import { version } from './lib/version.ts'
 
 /** Runs the command line of this process and ends it with the exit code. */
 export async function run(): Promise<void> {

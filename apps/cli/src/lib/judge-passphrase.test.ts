@@ -1,5 +1,6 @@
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createJudge, isWeak, standsFor, timeText } from './judge-passphrase.ts'
+import { createJudge, isShort, isWeak, shortChars, standsFor, timeText } from './judge-passphrase.ts'
 import { generatePassphrase, passphraseWords } from './passphrase-words.ts'
 
 const judge = await createJudge()
@@ -29,6 +30,21 @@ describe('createJudge()', () => {
         expect(judgement.bits, text).toBeGreaterThan(bits - 13)
       }
     }
+  })
+
+  it('finds all short ones weak, and no shorter than it must', () => {
+    const short = fc.constantFrom('grapheme' as const, 'binary-ascii' as const).chain((unit) => {
+      return fc.string({ unit, maxLength: shortChars - 1 })
+    })
+    fc.assert(
+      fc.property(short, (text) => {
+        fc.pre(isShort(Buffer.from(text)))
+        expect(isWeak(judged(text))).toBe(true)
+      }),
+      { numRuns: 1000 },
+    )
+    expect(isShort(Buffer.from('x7Kq9mZt2Rb'))).toBe(true)
+    expect(isShort(Buffer.from('x7Kq9mZt2Rbw'))).toBe(false)
   })
 
   it('lets twelve random characters pass', () => {

@@ -48,6 +48,16 @@ export function isWeak({ score }: Judgement): boolean {
   return score < goodScore
 }
 
+/**
+ * Passphrases of fewer characters are weak, whatever they are: ten choices are the most that zxcvbn allows a character, and
+ * a good passphrase takes more guesses than eleven of them give.
+ */
+export const shortChars = 12
+
+export function isShort(passphrase: Uint8Array): boolean {
+  return asText(passphrase).length < shortChars
+}
+
 /** How long a passphrase stands, in words: against one card and against many. */
 export function standsFor({ guesses }: Judgement): { one: string; thousand: string } {
   return { one: timeText(guesses / cardRate), thousand: timeText(guesses / cardRate / manyCards) }

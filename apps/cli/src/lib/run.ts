@@ -1,5 +1,5 @@
 import { displayPath, type RawPath } from '@coalmine/bytes'
-import { version } from '../main.ts'
+import { version } from './version.ts'
 import { CommandError, type ExitCode, exitCode, UsageError } from './exit-codes.ts'
 import { helpText } from './help.ts'
 import { interruption, watchSignals } from './interruption.ts'

@@ -14,7 +14,7 @@ function listener() {
   return { lines, log }
 }
 
-const passphrase = Buffer.from('hunter2')
+const passphrase = Buffer.from('hunter2 hunter2')
 
 describe('warnIfWeak()', () => {
   it('warns of a weak one without showing it, and says nothing of another', async () => {
@@ -25,7 +25,16 @@ describe('warnIfWeak()', () => {
     expect(lines.join()).not.toContain('hunter2')
     await warnIfWeak(Buffer.from('glacier penknife oboe unsaid crewmate rinse'), log, { signal })
     expect(lines).toHaveLength(1)
-    expect(passphrase.toString()).toBe('hunter2')
+    expect(passphrase.toString()).toBe('hunter2 hunter2')
+  })
+
+  it('needs no thread for a short one', async () => {
+    const { lines, log } = listener()
+    const { signal } = new AbortController()
+    const script = pathToFileURL(join(await tempDir('weak'), 'nowhere.mjs'))
+    await warnIfWeak(Buffer.from('hunter2'), log, { signal, script })
+    expect(lines).toEqual([expect.stringMatching(/^warning: .* is weak: it is shorter than 12 characters, /)])
+    expect(lines.join()).not.toContain('hunter2')
   })
 
   it('lets a backup go on when judging fails', async () => {
