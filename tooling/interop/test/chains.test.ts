@@ -15,15 +15,18 @@ import {
 } from '@coalmine/fixtures'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { duplicity, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
+import { compatOf } from './both.ts'
 import { coalmine, said } from './coalmine.ts'
 import { NastyChanges } from './nasty-changes.ts'
+import { type Encryption, encryptionOf } from './storages.ts'
 
-// Chains of sets of a tree that changes nastily in between, by the real program, and by both in turn. Judge: what the tree
-// was when each set was made.
+// Chains of a tree that changes nastily between its sets: by us, by the real program, continued by the other, and in turns.
+// Judge: what the tree was when each set was made, and the real program that restores it.
 
 const long = Boolean(process.env['COALMINE_LONG'])
 const isRoot = process.getuid?.() === 0
-const passphrase = { PASSPHRASE: 'päss wörd "quoted" \\' }
+const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
+const available = versions.filter((version) => duplicityPeer(version).available)
 
 // What neither program keeps; the reasons are with the names.
 const always: readonly Ignored[] = [
@@ -37,22 +40,53 @@ const changedSets = long ? 7 : 4
 const setCount = changedSets + 1
 const secondsOf = (set: number) => 1_700_000_000 + set * 10_000
 
+type Program = 'us' | 'them'
+
 interface Chain {
-  readonly kind: 'theirs' | 'continued' | 'in turns'
+  readonly name: string
   readonly version: DuplicityVersion
-  readonly encryption: 'none' | 'passphrase'
-  readonly folder: string
+  readonly encryption: Encryption
   /** Who makes each set. */
-  readonly writers: readonly ('full by us' | 'full by them' | 'inc by them')[]
+  readonly writers: readonly Program[]
+  /** Which sets are full. */
+  readonly fulls: readonly number[]
+  /** Whether both have one archive dir; else each has its own. */
+  readonly shared: boolean
+  readonly folder: string
   /** Why it could not be made. */
   failure?: unknown
 }
 
-const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
+const inTurns = (first: Program): Program[] =>
+  Array.from({ length: setCount }, (_, set) => (set % 2 === 0 ? first : first === 'us' ? 'them' : 'us'))
+const after = (full: Program, incs: Program): Program[] => [full, ...Array.from({ length: setCount - 1 }, () => incs)]
 
-/** In the short run each version with one encryption; chains in turns are the business of increments.test.ts then. */
-const encryptionsOf = (version: DuplicityVersion): readonly Chain['encryption'][] =>
-  long ? ['none', 'passphrase'] : [version === versions[0] ? 'none' : 'passphrase']
+type Kind = Pick<Chain, 'name' | 'writers' | 'fulls' | 'shared'>
+
+const kinds: readonly Kind[] = [
+  { name: 'all by us', writers: after('us', 'us'), fulls: [0], shared: false },
+  { name: 'all by them', writers: after('them', 'them'), fulls: [0], shared: false },
+  { name: 'theirs, continued by us', writers: after('them', 'us'), fulls: [0], shared: false },
+  { name: 'ours, continued by them', writers: after('us', 'them'), fulls: [0], shared: false },
+  { name: 'in turns, we begin', writers: inTurns('us'), fulls: [0], shared: true },
+  { name: 'in turns, they begin', writers: inTurns('them'), fulls: [0], shared: false },
+  { name: 'in turns, the full sets by us', writers: inTurns('us'), fulls: [0, 2], shared: true },
+]
+
+/** In the short run two kinds, each with one version and encryption. */
+const brief = new Map<string, [version: number, encryption: Encryption]>([
+  ['theirs, continued by us', [1, 'none']],
+  ['in turns, we begin', [0, 'passphrase']],
+])
+
+const wanted = kinds.flatMap((kind) =>
+  versions.flatMap((version, at) =>
+    (['none', 'passphrase'] as const).flatMap((encryption) => {
+      const [column, row] = brief.get(kind.name) ?? []
+      return long || (column === at && row === encryption) ? [{ ...kind, version, encryption }] : []
+    }),
+  ),
+)
 
 const chains: Chain[] = []
 const states: Snapshot[] = []
@@ -65,23 +99,13 @@ beforeAll(async () => {
   const { seed } = await nastyTree(source, { big: long })
   const random = createRandom(`chains ${seed}`)
   changes = new NastyChanges(source, random)
-
-  const later = Array.from({ length: setCount - 1 }, () => 'inc by them' as const)
-  for (const version of versions.filter((one) => duplicityPeer(one).available)) {
-    for (const encryption of encryptionsOf(version)) {
-      const add = (kind: Chain['kind'], writers: Chain['writers']) => {
-        const own = join(folder, `${version}-${encryption}-${kind.replace(' ', '-')}`)
-        mkdirSync(join(own, 'storage'), { recursive: true })
-        chains.push({ kind, version, encryption, writers, folder: own })
-      }
-      add('theirs', ['full by them', ...later])
-      add('continued', ['full by us', ...later.slice(0, changedSets - 1)])
-      if (long) {
-        add('in turns', ['full by us', 'inc by them', 'full by us', 'inc by them', ...later.slice(0, changedSets - 4)])
-      }
-    }
+  for (const [at, one] of wanted.entries()) {
+    if (!available.includes(one.version)) continue
+    const own = join(folder, String(at))
+    mkdirSync(join(own, 'storage'), { recursive: true })
+    mkdirSync(join(own, 'home'))
+    chains.push({ ...one, folder: own })
   }
-
   for (let set = 0; set < setCount; set++) {
     if (set > 0 && set < changedSets) changes.change(states.at(-1)!, random.fork(`set ${set}`), set)
     states.push(await snapshotTree(source))
@@ -98,32 +122,23 @@ async function twoAtATime<T>(all: readonly T[], work: (one: T) => Promise<void>)
   )
 }
 
-/** Which archive dir a program has: its own, or one with the other. */
-function archiveOf({ kind, folder }: Chain, whose: 'ours' | 'theirs'): string[] {
-  return ['--archive-dir', join(folder, kind === 'in turns' ? 'cache' : `${whose}-cache`)]
+function run({ version, encryption, shared, folder }: Chain, program: Program, words: readonly string[]) {
+  const { options, env } = encryptionOf(encryption)
+  const argv = [...words, ...options, '--archive-dir', join(folder, shared ? 'cache' : `cache of ${program}`)]
+  const more = { env, home: join(folder, 'home'), timeoutMs: 600_000 }
+  return program === 'us' ? coalmine([...argv, ...compatOf(version)], more) : duplicity(version, argv, more)
 }
 
-const urlOf = ({ folder }: Chain) => `file://${folder}/storage`
-const plainOf = ({ encryption }: Chain) => (encryption === 'none' ? ['--no-encryption'] : [])
-const envOf = ({ encryption }: Chain): Record<string, string> => (encryption === 'none' ? {} : passphrase)
-
 async function writeSet(chain: Chain, set: number): Promise<void> {
-  const writer = chain.writers[set]
-  if (writer === undefined || chain.failure !== undefined) return
+  if (chain.failure !== undefined) return
   try {
-    const common = [...plainOf(chain), '--volsize', '1', '--current-time', String(secondsOf(set))]
-    const options = { env: envOf(chain), timeoutMs: 600_000 }
-    if (writer === 'full by us') {
-      expectDone(await coalmine(['full', source, urlOf(chain), ...common, ...archiveOf(chain, 'ours')], options))
-      return
-    }
-    const action = writer === 'full by them' ? 'full' : 'incremental'
-    const home = join(chain.folder, 'home')
-    mkdirSync(home, { recursive: true })
-    const argv = [action, ...common, ...archiveOf(chain, 'theirs'), source, urlOf(chain)]
-    const outcome = expectDone(await duplicity(chain.version, argv, { ...options, home }))
-    // What we left in the archive dir is exactly what it expects there.
-    if (chain.kind === 'in turns') {
+    const action = chain.fulls.includes(set) ? 'full' : 'incremental'
+    // Small blocks and volumes: whatever is large enough spans both.
+    const sizes = ['--volsize', '1', '--max-blocksize', '512']
+    const words = [action, ...sizes, '--current-time', String(secondsOf(set)), source, `file://${chain.folder}/storage`]
+    const outcome = expectDone(await run(chain, chain.writers[set]!, words))
+    // What we left in the archive dir is exactly what the real program expects there.
+    if (chain.shared && chain.writers[set] === 'them') {
       expect(outcome.stdout.toString()).toContain('Local and Remote metadata are synchronized, no sync needed.')
     }
   } catch (error) {
@@ -133,134 +148,104 @@ async function writeSet(chain: Chain, set: number): Promise<void> {
 
 function expectDone(outcome: RunResult): RunResult {
   expect(outcome.code, said(outcome)).toBe(0)
+  expect(outcome.stdout.toString()).toContain('\nErrors 0\n')
   return outcome
 }
 
-// What is restored is compared.
-
-async function restored(chain: Chain, by: 'us' | 'them', set: number, path = ''): Promise<string[]> {
+/** What is not as it was in the set, of all of it or of one path. */
+async function restored(chain: Chain, by: Program, set: number, path = ''): Promise<string[]> {
   if (chain.failure !== undefined) throw chain.failure
   const name = `${by}-${set}${path.replaceAll('/', '-')}`
   const target = join(chain.folder, name)
-  const argv = ['restore', ...plainOf(chain), '-t', String(secondsOf(set))]
-  if (path !== '') argv.push('--path-to-restore', path)
-  const options = { env: envOf(chain), timeoutMs: 600_000 }
-  if (by === 'us') {
-    expectDone(await coalmine([...argv, ...archiveOf(chain, 'ours'), urlOf(chain), target], options))
-  } else {
-    const home = join(chain.folder, 'home')
-    const renamed = argv.map((word) => (chain.version === '0.8.22' ? word.replace('--path-to', '--file-to') : word))
-    expectDone(
-      await duplicity(chain.version, [...renamed, ...archiveOf(chain, 'theirs'), urlOf(chain), target], {
-        ...options,
-        home,
-      }),
-    )
-  }
-  const expected = new Map(
-    [...states[set]!].flatMap(([one, entry]): [string, SnapshotEntry][] =>
-      path === ''
-        ? [[one, entry]]
-        : one === path || one.startsWith(`${path}/`)
-          ? [[one.slice(path.length + 1), entry]]
-          : [],
-    ),
-  )
+  const part = path === '' ? [] : ['--path-to-restore', path]
+  const words = ['restore', ...part, '-t', String(secondsOf(set)), `file://${chain.folder}/storage`, target]
+  const outcome = await run(chain, by, words)
+  expect(outcome.code, said(outcome)).toBe(0)
   const found = await snapshotTree(target)
   rmSync(target, { recursive: true })
-  return diffTrees(expected, found, { ignore: by === 'us' ? always : byDuplicity }).map((line) => `${name}: ${line}`)
+  return diffTrees(below(path, states[set]!), found, { ignore: by === 'us' ? always : byDuplicity }).map(
+    (line) => `${name}: ${line}`,
+  )
 }
 
-function record(
-  chain: Chain,
-  direction: 'coalmine-to-duplicity' | 'duplicity-to-coalmine',
-  differences: string[],
-): void {
+function below(path: string, state: Snapshot): Snapshot {
+  if (path === '') return state
+  const entries = [...state].flatMap(([one, entry]): [string, SnapshotEntry][] => {
+    const inside = one === path || one.startsWith(`${path}/`)
+    return inside ? [[one.slice(path.length + 1), entry]] : []
+  })
+  return new Map(entries)
+}
+
+function record(chain: Chain, direction: 'coalmine-to-duplicity' | 'duplicity-to-coalmine', differences: string[]) {
   const outcome = differences.length === 0 ? ('same' as const) : ('different' as const)
-  const { version, encryption, kind: name } = chain
+  const { version, encryption, name } = chain
   recordCase({ version, direction, encryption, volsize: 1, outcome, name: `chain, ${name}` })
   expect(differences).toEqual([])
 }
 
-async function all(work: readonly (() => Promise<string[]>)[], together = true): Promise<string[]> {
-  const lines: string[] = []
-  const one = async (restore: () => Promise<string[]>) => void lines.push(...(await restore()))
-  if (together) await twoAtATime(work, one)
-  else for (const restore of work) await one(restore)
-  return lines
-}
-
-it.runIf(versions.some((version) => duplicityPeer(version).available))('changes were nasty', () => {
+it.runIf(available.length > 0)('changes were nasty, and sets of several volumes', () => {
   for (const name of changes!.names) expect(changes!.made.get(name) ?? 0, name).toBeGreaterThan(1)
-  for (const chain of chains.filter(({ kind: what }) => what === 'theirs')) {
-    if (chain.failure !== undefined) throw chain.failure
-    const volumes = readdirSync(join(chain.folder, 'storage')).filter((one) => one.includes('.vol'))
-    // The sets in which much was new have several volumes.
-    for (let set = 0; set < changedSets; set = set === 0 ? 2 : set + 3) {
-      const end = new Date(secondsOf(set) * 1000).toISOString().replace(/[-:]|\.\d+/g, '')
-      const name = set === 0 ? `full.${end}.` : `to.${end}.`
-      expect(volumes.filter((one) => one.includes(name)).length, `${chain.version} ${set}`).toBeGreaterThan(1)
-    }
+  for (const { folder, failure, name, fulls } of chains) {
+    if (failure !== undefined) throw failure
+    const storage = readdirSync(join(folder, 'storage'))
+    expect(storage.filter((one) => one.startsWith('duplicity-inc') && one.includes('.manifest'))).toHaveLength(
+      setCount - fulls.length,
+    )
+    expect(storage.filter((one) => one.includes('.vol2.')).length, name).toBeGreaterThan(2)
   }
 })
 
-const anySet = Array.from({ length: changedSets }, (_, set) => set)
+for (const { name, version, encryption, writers } of wanted) {
+  describe(`${name}, with duplicity ${version} (${encryption})`, () => {
+    const chainOf = () =>
+      chains.find((one) => one.name === name && one.version === version && one.encryption === encryption)!
 
-for (const version of versions) {
-  for (const encryption of encryptionsOf(version)) {
-    describe(`chains with duplicity ${version} (${encryption})`, () => {
-      const chainOf = (what: Chain['kind']) =>
-        chains.find((one) => one.kind === what && one.version === version && one.encryption === encryption)!
+    itWith(
+      [duplicityPeer(version)],
+      'restored by us at the time of every set',
+      async () => {
+        const lines: string[] = []
+        const sets = states.map((_, set) => set)
+        await twoAtATime(sets, async (set) => void lines.push(...(await restored(chainOf(), 'us', set))))
+        record(chainOf(), writers.includes('them') ? 'duplicity-to-coalmine' : 'coalmine-to-duplicity', lines)
+      },
+      1_800_000,
+    )
 
-      itWith(
-        [duplicityPeer(version)],
-        "theirs, restored by ours at every set's time",
-        async () => {
-          const chain = chainOf('theirs')
-          const times = [...anySet, setCount - 1].map((set) => () => restored(chain, 'us', set))
-          const files = (long ? anySet : [1, 3]).map((set) => () => restored(chain, 'us', set, 'turning/multi'))
-          const folders = ['names', 'sizes', 'modes', 'chance'].flatMap((path) =>
-            anySet.slice(1).flatMap((set) => {
-              const isThere = states[set]!.get(path)?.kind === 'directory'
-              return isThere ? [() => restored(chain, 'us', set, path)] : []
-            }),
-          )
-          expect(folders.length).toBeGreaterThan(0)
-          const there = [...files, ...(long ? folders : folders.slice(-1))]
-          record(chain, 'duplicity-to-coalmine', await all([...times, ...there]))
-        },
-        1_800_000,
-      )
-
-      itWith(
-        [duplicityPeer(version)],
-        'ours, continued by theirs, restored by both',
-        async () => {
-          const chain = chainOf('continued')
-          const ours = (long ? anySet : [changedSets - 1]).map((set) => () => restored(chain, 'us', set))
-          record(chain, 'duplicity-to-coalmine', await all(ours))
-          const theirs = (long ? anySet : [changedSets - 1]).map((set) => () => restored(chain, 'them', set))
-          const one = () => restored(chain, 'them', 1, 'turning/multi')
-          // It locks its archive dir to restore.
-          record(chain, 'coalmine-to-duplicity', await all([...theirs, one], false))
-        },
-        1_800_000,
-      )
-
-      if (long) {
-        itWith(
-          [duplicityPeer(version)],
-          'taking turns in one archive dir, restored by both',
-          async () => {
-            const chain = chainOf('in turns')
-            const ours = anySet.map((set) => () => restored(chain, 'us', set))
-            record(chain, 'duplicity-to-coalmine', await all(ours))
-            const theirs = anySet.map((set) => () => restored(chain, 'them', set))
-            record(chain, 'coalmine-to-duplicity', await all(theirs, false))
-          },
-          1_800_000,
+    itWith(
+      [duplicityPeer(version)],
+      'one file and folders of it, restored by us',
+      async () => {
+        const parts = ['names', 'sizes', 'modes', 'chance'].flatMap((path) =>
+          states.flatMap((state, set) => (state.get(path)?.kind === 'directory' ? [{ path, set }] : [])),
         )
-      }
-    })
-  }
+        expect(parts.length).toBeGreaterThan(0)
+        const file = 'turning/multi'
+        const files = states.flatMap((state, set) => (set % 2 === 1 && state.has(file) ? [{ path: file, set }] : []))
+        expect(files.length).toBeGreaterThan(0)
+        const lines: string[] = []
+        const some = [...files, ...(long ? parts : parts.slice(-1))]
+        await twoAtATime(
+          some,
+          async ({ path, set }) => void lines.push(...(await restored(chainOf(), 'us', set, path))),
+        )
+        record(chainOf(), writers.includes('them') ? 'duplicity-to-coalmine' : 'coalmine-to-duplicity', lines)
+      },
+      1_800_000,
+    )
+
+    itWith(
+      [duplicityPeer(version)],
+      `restored by them${long ? ' at the time of every set' : ''}`,
+      async () => {
+        const lines: string[] = []
+        // One at a time: it locks its archive dir to restore.
+        const sets = long ? states.keys() : [setCount - 1]
+        for (const set of sets) lines.push(...(await restored(chainOf(), 'them', set)))
+        record(chainOf(), 'coalmine-to-duplicity', lines)
+      },
+      1_800_000,
+    )
+  })
 }

@@ -13,8 +13,7 @@ import {
 import { beforeAll, describe, expect } from 'vitest'
 import { duplicity, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
 import { coalmine, said } from './coalmine.ts'
-
-const passphrase = { PASSPHRASE: 'päss wörd "quoted" \\' }
+import { encryptionOf } from './storages.ts'
 
 // What neither program keeps; the reasons are with the names.
 const always: readonly Ignored[] = ['sockets', 'fractions', 'times-before-1970']
@@ -32,11 +31,15 @@ beforeAll(async () => {
   expected = await snapshotTree(source)
 }, 120_000)
 
+const long = Boolean(process.env['COALMINE_LONG'])
+
 interface Kind {
   readonly encryption: 'none' | 'passphrase'
   readonly volsize: number
   /** Further options of both programs. */
   readonly options?: readonly string[]
+  /** The version with which it is tried in the short run; both, if none is named. */
+  readonly brief?: DuplicityVersion | 'none'
 }
 
 const kinds: readonly Kind[] = [
@@ -44,11 +47,12 @@ const kinds: readonly Kind[] = [
   { encryption: 'none', volsize: 200 },
   { encryption: 'passphrase', volsize: 1 },
   { encryption: 'passphrase', volsize: 200 },
-  { encryption: 'none', volsize: 1, options: ['--no-compression'] },
-  { encryption: 'passphrase', volsize: 1, options: ['--no-compression'] },
+  { encryption: 'none', volsize: 1, options: ['--no-compression'], brief: '0.8.22' },
+  { encryption: 'passphrase', volsize: 1, options: ['--no-compression'], brief: 'none' },
   {
     encryption: 'passphrase',
     volsize: 200,
+    brief: '3.0.4',
     options: [
       ...['--file-prefix', 'all-'],
       ...['--file-prefix-archive', 'vol_'],
@@ -60,9 +64,9 @@ const kinds: readonly Kind[] = [
 
 for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
   for (const kind of kinds) {
+    if (!long && kind.brief !== undefined && kind.brief !== version) continue
     const { encryption, volsize, options = [] } = kind
-    const plain = encryption === 'none' ? ['--no-encryption'] : []
-    const env: Record<string, string> = encryption === 'none' ? {} : passphrase
+    const { options: plain, env } = encryptionOf(encryption)
     const noCompression = options.filter((option) => option === '--no-compression')
     const prefixes = options.filter((option) => option !== '--no-compression')
     const title = `${encryption}, ${volsize} MiB${options.length > 0 ? `, ${options[0]!}` : ''}`
