@@ -111,6 +111,38 @@ describe('options of telling', () => {
   })
 })
 
+describe('options of check', () => {
+  option('accept', 'ends the warnings about what the storage has lost', async () => {
+    const place = await backedUp('--current-time', '1700000000')
+    const later = ['incremental', '--current-time', '1700001000', place.source, place.url]
+    expect((await place.run(later)).code).toBe(0)
+    const whole = await place.run(['check', place.url])
+    expect([whole.code, whole.out]).toEqual([0, expect.stringContaining('2 backups, 2 of them as they were stored')])
+    const lost = stored(place).filter((name) => name.includes('20231114T223000Z'))
+    expect(lost).toHaveLength(3)
+    for (const name of lost) unlinkSync(join(place.folder, 'storage', name))
+    for (let run = 0; run < 2; run++) {
+      const status = await place.run(['collection-status', place.url])
+      expect([status.code, status.out]).toEqual([0, expect.stringContaining('has lost or changed what this machine')])
+    }
+    const checked = await place.run(['check', place.url])
+    expect(checked.code).toBe(1)
+    for (const name of lost) expect(checked.out).toContain(`Damaged: "${name}" is no longer on the storage`)
+    const json = await place.run(['check', '--json', place.url])
+    const lines = json.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(lines.filter(({ type }) => type === 'finding').map(({ kind }) => kind)).toEqual(['lost', 'lost', 'lost'])
+    expect(lines.filter(({ type }) => type === 'set')).toMatchObject([{ known: 'ledger', seconds: 1_700_000_000 }])
+    const accepted = await place.run(['check', '--accept', place.url])
+    expect(accepted.code, said(accepted)).toBe(0)
+    const after = await place.run(['check', place.url])
+    expect([after.code, after.out]).toEqual([0, expect.not.stringContaining('Damaged')])
+    expect((await place.run(['collection-status', place.url])).out).not.toContain('has lost or changed')
+  })
+})
+
 describe('options of writing', () => {
   option('no-encryption', 'writes gzip and plain text instead of OpenPGP, and needs no passphrase', async () => {
     const place = await planted()

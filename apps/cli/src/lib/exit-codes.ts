@@ -2,6 +2,8 @@
 export const exitCode = {
   ok: 0,
   generic: 1,
+  /** `check` has found damage: as `verify` ends when it finds differences. */
+  damaged: 1,
   commandLineOld: 2,
   hostMismatch: 3,
   interrupted: 4,

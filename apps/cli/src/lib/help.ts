@@ -30,7 +30,7 @@ export function helpText(): string {
     '',
     'Passphrase: --passphrase-file, --passphrase-command, --keyring; else PASSPHRASE, COALMINE_PASSPHRASE_FILE,',
     'COALMINE_PASSPHRASE_COMMAND, COALMINE_KEYRING=1; else a prompt on a terminal.',
-    'Exit codes: 0 done, 3 and 42 another source than before, 4 interrupted, 11 target not empty, 13 no such source,',
+    'Exit codes: 0 done, 1 differences or damage found, 3 and 42 another source than before, 4 interrupted, 11 target not empty, 13 no such source,',
     '17 nothing to continue, 19 path not in the backup, 20 no backup',
     'for that time, 21 a volume is damaged, 23 wrong usage or locked, 31 passphrase, 33 not built, 50-53 storage.',
     '',

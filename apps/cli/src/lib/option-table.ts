@@ -14,6 +14,7 @@ export type ActionName =
   | 'find'
   | 'versions'
   | 'diff'
+  | 'check'
   | 'cleanup'
   | 'remove-older-than'
   | 'remove-all-but-n-full'
@@ -53,7 +54,7 @@ const removing: readonly ActionName[] = [
 ]
 
 /** Actions whose answer is for programs, too. */
-const telling: readonly ActionName[] = ['list-current-files', 'collection-status', 'find', 'versions', 'diff']
+const telling: readonly ActionName[] = ['list-current-files', 'collection-status', 'find', 'versions', 'diff', 'check']
 
 /** Every option there is. Parser and help are made from it. */
 export const optionTable: readonly OptionRow[] = [
@@ -246,6 +247,12 @@ export const optionTable: readonly OptionRow[] = [
     actions: telling,
   },
   {
+    name: 'accept',
+    type: 'flag',
+    help: 'expect nothing any more of what the storage has lost or changed: it is not told again',
+    actions: ['check'],
+  },
+  {
     name: 'html',
     type: 'flag',
     help: 'print the card as a page for a browser or a printer',
@@ -354,6 +361,13 @@ export const actionTable: readonly ActionRow[] = [
     aliases: [],
     arguments: 'TIME TIME URL',
     help: 'list what is new, changed and deleted from one time to another',
+    own: true,
+  },
+  {
+    name: 'check',
+    aliases: [],
+    arguments: 'URL',
+    help: 'compare the storage with manifests and with what was stored, without reading volumes; ends with 1 on damage',
     own: true,
   },
   {

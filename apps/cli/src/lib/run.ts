@@ -144,6 +144,8 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/history.ts')).versions(operands, context)
     case 'diff':
       return (await import('./actions/history.ts')).diff(operands, context)
+    case 'check':
+      return (await import('./actions/check.ts')).check(operands, context)
     case 'cleanup':
       return (await import('./actions/housekeeping.ts')).cleanup(operands, context)
     case 'remove-older-than':

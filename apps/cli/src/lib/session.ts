@@ -83,7 +83,10 @@ export class Session {
   }
 
   /** What is there, with the lines that every action says about it. */
-  async collect({ log, settings }: Pick<Context, 'log' | 'settings'>): Promise<Collection> {
+  async collect(
+    { log, settings }: Pick<Context, 'log' | 'settings'>,
+    { tellsLosses = true }: { tellsLosses?: boolean } = {},
+  ): Promise<Collection> {
     const collection = await this.repository.collect()
     const fulls = collection.chains.map((chain) => chain.startSeconds)
     const last = fulls.length === 0 ? 'none' : formatPretty(Math.max(...fulls))
@@ -93,7 +96,20 @@ export class Session {
     for (const object of collection.duplicates) {
       log.warning(`"${oneLine(object.key)}" is left aside: there is another object in its place`)
     }
+    if (tellsLosses) await this.#tellLosses(log)
     return collection
+  }
+
+  /** Said at every run: a storage that forgets must not go unnoticed until a restore is needed. */
+  async #tellLosses(log: Log): Promise<void> {
+    const lost = (await this.repository.losses()).filter(({ damage }) => damage)
+    if (lost.length === 0) return
+    const keys = lost.flatMap((one) => one.keys).sort()
+    const more = keys.length > 3 ? ` and ${keys.length - 3} more` : ''
+    const some = keys.slice(0, 3).map((key) => `"${oneLine(key)}"`)
+    log.warning(
+      `The storage has lost or changed what this machine had stored: ${some.join(', ')}${more}. "coalmine check" tells more, "check --accept" ends this warning`,
+    )
   }
 
   /** Takes note of how many bytes of the source were read. */
@@ -256,6 +272,8 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
       )
     case 'copies-not-kept':
       return log.warning(`The backup is complete, but its copies in the archive dir are not: ${oneLine(event.message)}`)
+    case 'ledger-not-kept':
+      return log.warning(`What is stored could not be noted for later checks: ${oneLine(event.message)}`)
     case 'left-behind':
       return log.warning(
         `These objects of the failed set are left on the storage, for "cleanup": ${oneLine(event.keys.join(', '))}`,

@@ -13,6 +13,8 @@ export type RepositoryEvent =
   | { readonly type: 'left-behind'; readonly keys: readonly string[] }
   /** The set is stored, but its copies could not be left in the archive dir; it will be read from the storage. */
   | { readonly type: 'copies-not-kept'; readonly message: string }
+  /** What was stored could not be noted in the ledger: later checks will know less of it. */
+  | { readonly type: 'ledger-not-kept'; readonly message: string }
   /** The newest manifest does not open though other objects of the same passphrase do. */
   | { readonly type: 'damaged-manifest'; readonly key: string; readonly message: string }
   /** The archive dir is not shared with the real program: its lock cannot be taken on this machine. */

@@ -61,6 +61,8 @@ export interface LocalEffects {
   createFile(path: string): number
   /** Opens a file to be locked, and makes it when there is none. */
   openLockFile(path: string): number
+  /** Opens a file to write at its end, and makes it for its owner alone when there is none. */
+  openToAppend(path: string): number
   /** Writes all of the bytes at the end of what was written before. */
   write(descriptor: number, bytes: Uint8Array): void
   /** Returns when the content of the file is on the disk. */
@@ -102,6 +104,7 @@ export const nodeLocalEffects: LocalEffects = {
   removeFolder: (path) => rmdirSync(path),
   createFile: (path) => openSync(path, 'wx+', 0o600),
   openLockFile: (path) => openSync(path, 'a', 0o600),
+  openToAppend: (path) => openSync(path, 'a', 0o600),
   write(descriptor, bytes) {
     for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
   },

@@ -121,7 +121,7 @@ describe('Repository', () => {
       'duplicity-full.20231114T221320Z.manifest',
       'lockfile',
     ])
-    expect(readdirSync(join(archiveDir, 'coalmine'))).toEqual([])
+    expect(readdirSync(join(archiveDir, 'coalmine'))).toEqual(['ledger'])
     expect(statSync(archiveDir).mode & 0o077).toBe(0)
     expect(readFileSync(join(archiveDir, 'duplicity-full.20231114T221320Z.manifest'), 'utf8')).toContain(
       'Hostname here',
@@ -153,7 +153,7 @@ describe('Repository', () => {
     repository.close()
     expect(await keysOf(memory)).toEqual([])
     expect(readdirSync(archiveDir).sort()).toEqual(['coalmine', 'lockfile'])
-    expect(readdirSync(join(archiveDir, 'coalmine'))).toEqual([])
+    expect(readdirSync(join(archiveDir, 'coalmine'))).toEqual(['ledger'])
     expect(readdirSync(folder)).toEqual(['archive'])
   })
 

@@ -24,11 +24,14 @@ import { type ChainHead, findSignature, readChainState } from './chain-state.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
+import { Ledger } from './ledger.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
 import { Metadata } from './metadata.ts'
 import { SetNames } from './names.ts'
 import { requireUnmoved } from './second-look.ts'
+import { Notes } from './notes.ts'
 import { objectsToDelete, type Removal } from './removal.ts'
+import { type CheckReport, checkStorage, compareWithLedger, type Finding, type ListedObject } from './storage-check.ts'
 import { openObject } from './open-object.ts'
 import { SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile, volumesInFlight } from './spool.ts'
@@ -96,6 +99,10 @@ export class Repository {
   readonly #lock: ArchiveLock | undefined
   readonly #archiveDir: ArchiveDir | undefined
   readonly #metadata: Metadata
+  readonly #ledger: Ledger | undefined
+  readonly #notes: Notes
+  /** What was listed last, by name. */
+  #listed: ReadonlyMap<string, ListedObject> = new Map()
   #spool: Spool | undefined
   #collection: Promise<Collection> | undefined
 
@@ -111,7 +118,9 @@ export class Repository {
       const folder = isOwn ? join(archiveDir, 'coalmine', 'own') : archiveDir
       if (isOwn) onEvent({ type: 'own-archive-dir', folder })
       this.#archiveDir = new ArchiveDir(folder, effects)
+      this.#ledger = new Ledger(join(folder, 'coalmine'), effects)
     }
+    this.#notes = new Notes(this.#lock === undefined ? undefined : this.#ledger, onEvent)
     this.#metadata = new Metadata({
       archiveDir: this.#archiveDir,
       namesOf: (times) => this.#names(times),
@@ -202,6 +211,44 @@ export class Repository {
   }
 
   /**
+   * What the storage has lost, or has otherwise, of what this machine has put there or verified: the word of the ledger
+   * in the archive dir. What a newer full backup makes needless, others may have removed.
+   *
+   * @throws RepositoryError `unreadable` when there is a ledger that cannot be read.
+   */
+  async losses(): Promise<Finding[]> {
+    return compareWithLedger(await this.#known())
+  }
+
+  /**
+   * Compares the storage with manifests and ledger, without reading volumes or signatures: names, numbers, sizes, links of
+   * chains, and digests where the storage tells them. Manifests that this machine has not put are read.
+   *
+   * @throws RepositoryError `wrong-passphrase` or `no-key` when manifests do not open; the storage's errors.
+   */
+  async check(): Promise<CheckReport> {
+    const manifest = (set: BackupSet, vouched: boolean) => {
+      return vouched ? this.#metadata.manifest(set, false) : this.#metadata.comparedOriginal(set)
+    }
+    return checkStorage({ ...(await this.#known()), torn: this.#ledger?.torn ?? 0, manifest })
+  }
+
+  /** Expects nothing any more of the objects that are lost or changed: their loss will not be told again. */
+  async accept(): Promise<number> {
+    if (this.#lock === undefined)
+      throw new RangeError('Cannot accept losses: the repository was opened without its lock')
+    const keys = new Set((await this.losses()).flatMap((one) => one.keys))
+    for (const key of keys) this.#ledger!.forget(key)
+    this.#ledger!.sync()
+    return keys.size
+  }
+
+  /** Notes that a stored object was read and found right; needs the lock. */
+  verified(entry: { readonly key: string; readonly size: number; readonly sha1: string }): void {
+    this.#notes.put(entry)
+  }
+
+  /**
    * The given volumes of a set, in order, each checked against the manifest.
    *
    * @param options.ahead - Fetch the next one while one is read; true.
@@ -278,6 +325,7 @@ export class Repository {
       names,
       spool,
       archiveDir: this.#lock === undefined ? undefined : this.#archiveDir,
+      notes: this.#notes,
       volumeBytes: plan.volumeBytes,
       parallel,
       signal: this.#options.signal,
@@ -303,6 +351,7 @@ export class Repository {
     for (const { key } of objectsToDelete(removal)) {
       this.#options.signal?.throwIfAborted()
       await this.storage.delete(key, { signal: this.#options.signal })
+      this.#notes.forget(key)
       this.#onEvent({ type: 'deleted', key })
     }
     for (const { times } of [...removal.signatures, ...removal.sets]) {
@@ -323,6 +372,7 @@ export class Repository {
   close(): void {
     this.#spool?.close()
     this.#spool = undefined
+    this.#ledger?.close()
     this.#lock?.release()
   }
 
@@ -336,6 +386,16 @@ export class Repository {
     return parsed === undefined ? envelope : openerFor!(parsed)
   }
 
+  async #known() {
+    const { prefixes } = this.#options
+    const collection = await this.collect()
+    const endOf = (key: string) => {
+      const times = parseName(key, { prefixes })?.set
+      return times?.type === 'full' ? times.timeSeconds : times?.endSeconds
+    }
+    return { collection, listed: this.#listed, ledger: this.#ledger?.entries ?? new Map<string, never>(), endOf }
+  }
+
   #names(times: SetTimes): SetNames {
     return new SetNames(times, this.#options.prefixes)
   }
@@ -347,14 +407,15 @@ export class Repository {
 
   async #list(): Promise<Collection> {
     const { maxListedObjects = 2_000_000 } = this.#options
-    const objects: StoredObject[] = []
-    for await (const { key, size, modifiedMs } of this.storage.list({ signal: this.#options.signal })) {
+    const objects: ListedObject[] = []
+    for await (const { key, size, modifiedMs, digests } of this.storage.list({ signal: this.#options.signal })) {
       if (objects.length === maxListedObjects) {
         const message = `Cannot read the listing of the storage: it has more than ${maxListedObjects} objects`
         throw new RepositoryError('unreadable', message)
       }
-      objects.push({ key, size, modifiedMs })
+      objects.push({ key, size, modifiedMs, digests })
     }
+    this.#listed = new Map(objects.map((object) => [object.key, object]))
     return collectSets(objects, { prefixes: this.#options.prefixes })
   }
 

@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest'
 import { ArchiveDir } from './archive-dir.ts'
 import type { RepositoryEvent } from './events.ts'
 import { SetNames } from './names.ts'
+import { Notes } from './notes.ts'
 import { SetWriter, type SetWriterParts } from './set-writer.ts'
 import { Spool } from './spool.ts'
 import type { Member } from './volume-writer.ts'
@@ -37,6 +38,7 @@ async function world(options: Partial<SetWriterParts> = {}) {
     names,
     spool,
     archiveDir: new ArchiveDir(archive),
+    notes: new Notes(undefined, () => undefined),
     volumeBytes: 512,
     parallel: 3,
     signal: undefined,

@@ -12,6 +12,7 @@ import { Channel } from './channel.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import type { SetNames } from './names.ts'
+import type { Notes } from './notes.ts'
 import type { Spool, SpoolFile } from './spool.ts'
 import { type Member, type SpooledVolume, VolumeWriter } from './volume-writer.ts'
 
@@ -22,6 +23,8 @@ export interface SetWriterParts {
   readonly names: SetNames
   readonly spool: Spool
   readonly archiveDir: ArchiveDir | undefined
+  /** Where what was put is noted, and what was taken back. */
+  readonly notes: Notes
   readonly volumeBytes: number
   /** Volumes being put at a time. */
   readonly parallel: number
@@ -124,6 +127,7 @@ export class SetWriter {
     await this.#parts.lookAgain(this.#put)
     this.#parts.signal?.throwIfAborted()
     await this.#putFile(names.manifest(envelope), file)
+    this.#parts.notes.sync()
     try {
       sealed.local?.commit()
       this.#manifestCopy?.commit()
@@ -150,8 +154,12 @@ export class SetWriter {
     const left: string[] = []
     for (const key of [...this.#put.keys()].toReversed()) {
       try {
-        if (!left.includes(names.manifest(envelope))) await storage.delete(key)
-        else left.push(key)
+        if (left.includes(names.manifest(envelope))) {
+          left.push(key)
+          continue
+        }
+        await storage.delete(key)
+        this.#parts.notes.forget(key)
       } catch {
         // The first failure is what the caller reports; this one is told by name below.
         left.push(key)
@@ -179,6 +187,7 @@ export class SetWriter {
       onEvent({ type: 'put', key, bytes: file.bytes })
       this.#put.set(key, file.bytes)
       const stored = await storage.put(key, file.source(), { signal, digests: { sha1: file.sha1 } })
+      this.#parts.notes.put({ key, size: file.bytes, sha1: file.sha1, digests: stored.digests })
       onEvent({ type: 'stored', key, bytes: file.bytes })
       this.#storedBytes += file.bytes
       return stored
