@@ -149,7 +149,10 @@ describe('bad input', () => {
     expect(passed.code, said(passed)).toBe(0)
     expect(passed.out).toContain('in the copy in the archive dir. Beginning again with the original')
     expect(passed.out).toContain('\nDeltaEntries 0\n')
+    // The copy is a good one again.
+    expect((await place.run(['inc', place.source, place.url])).out).not.toContain('in the copy')
 
+    rmSync(archive, { recursive: true })
     const original = namesOf(place).find((name) => name.includes('full-signatures'))!
     const path = join(place.folder, 'storage', original)
     const bytes = readFileSync(path)

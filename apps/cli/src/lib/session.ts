@@ -70,6 +70,7 @@ export class Session {
         tempDir: settings.tempDir,
         archiveDir,
         lock: how.write || how.lock === true,
+        keepCopies: !settings.flag('dry-run'),
         prefixes: settings.prefixes,
         tries: settings.integer('num-retries') ?? 5,
         signal,
@@ -274,6 +275,10 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
       return log.warning(`The backup is complete, but its copies in the archive dir are not: ${oneLine(event.message)}`)
     case 'ledger-not-kept':
       return log.warning(`What is stored could not be noted for later checks: ${oneLine(event.message)}`)
+    case 'copy-not-kept':
+      return log.info(`No copy is left in the archive dir: ${oneLine(event.message)}`)
+    case 'sets-lost':
+      return log.warning(`The storage no longer has backup sets that it had: ${oneLine(event.keys.join(', '))}`)
     case 'left-behind':
       return log.warning(
         `These objects of the failed set are left on the storage, for "cleanup": ${oneLine(event.keys.join(', '))}`,

@@ -79,7 +79,7 @@ export async function backupFull(options: FullBackupOptions): Promise<BackupResu
 export async function backupIncremental(options: IncrementalBackupOptions): Promise<BackupResult> {
   requireNext(options)
   const run = () => write(options, { ...options, ...basisOf(options) }, incrementalPlan(options))
-  return twice(run, options)
+  return withOriginals(run, options)
 }
 
 /** What a full backup of the tree would take in, by a walk that reads no content. */
@@ -96,7 +96,7 @@ export async function surveyIncremental(
     'tree' | 'repository' | 'head' | 'owners' | 'numericOwner' | 'signal' | 'onEvent'
   >,
 ): Promise<BackupStatistics> {
-  return twice(() => survey(options, comparison(options)), options)
+  return withOriginals(() => survey(options, comparison(options)), options)
 }
 
 function fullPlan({ tree }: FullBackupOptions): AsyncIterable<StepBatch> {
@@ -139,14 +139,18 @@ function requireNext({ set, head }: IncrementalBackupOptions): void {
   }
 }
 
-/** Once more when the first try shows that a copy in the archive dir is of no use: then the original is read. */
-async function twice<T>(run: () => Promise<T>, { onEvent }: Pick<FullBackupOptions, 'onEvent'>): Promise<T> {
-  try {
-    return await run()
-  } catch (error) {
-    if (!(error instanceof RepositoryError && error.retry === 'now')) throw error
-    onEvent?.({ type: 'again', message: error.message })
-    return run()
+/** Again while it shows that a copy in the archive dir is of no use: then the original of that one is read. */
+async function withOriginals<T>(
+  run: () => Promise<T>,
+  { head, onEvent }: Pick<IncrementalBackupOptions, 'head' | 'onEvent'>,
+): Promise<T> {
+  for (let copies = head.signatures.sets.length; ; copies--) {
+    try {
+      return await run()
+    } catch (error) {
+      if (!(error instanceof RepositoryError && error.retry === 'now') || copies === 0) throw error
+      onEvent?.({ type: 'again', message: error.message })
+    }
   }
 }
 

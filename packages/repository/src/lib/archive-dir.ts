@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { errorCode, localWriteError } from './errors.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
 import { localSource } from './local-source.ts'
 import { removeIfThere } from './remove-if-there.ts'
+import { removeLeftCopies } from './spool-leftovers.ts'
+import { copyFileName } from './spool-name.ts'
 
 /**
  * The local archive dir in the real program's dialect: plain `….manifest`, gzipped `….sigtar.gz`, flat. Ours alone is
@@ -14,6 +15,7 @@ import { removeIfThere } from './remove-if-there.ts'
 export class ArchiveDir {
   readonly folder: string
   readonly #effects: LocalEffects
+  #isTidy = false
 
   constructor(folder: string, effects: LocalEffects = nodeLocalEffects) {
     this.folder = folder
@@ -35,6 +37,16 @@ export class ArchiveDir {
     }
   }
 
+  /** Names in it; none when it is not there. */
+  names(): string[] {
+    try {
+      return this.#effects.list(this.folder)
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return []
+      throw error
+    }
+  }
+
   /** Removes a file; one that is not there is fine. */
   remove(name: string): void {
     try {
@@ -49,7 +61,10 @@ export class ArchiveDir {
     const work = join(this.folder, 'coalmine')
     try {
       this.#effects.makeFolders(work)
-      return new PendingFile(join(work, randomBytes(8).toString('hex')), join(this.folder, name), this.#effects)
+      if (!this.#isTidy) removeLeftCopies(work, this.#effects)
+      this.#isTidy = true
+      const temporary = join(work, copyFileName(this.#effects.process()))
+      return new PendingFile(temporary, join(this.folder, name), this.#effects)
     } catch (error) {
       throw localWriteError(error, `write into the archive dir "${this.folder}"`)
     }

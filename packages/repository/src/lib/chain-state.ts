@@ -40,6 +40,7 @@ export async function* readChainState(
     if (set !== undefined && set.times.type === signatures.times.type) return { signatures, set }
     throw bad(signatures, 'there is no set of these times in the chain that ends with it')
   })
+  await metadata.sync({ manifests: pairs.map(({ set }) => set), signatures: pairs.map((pair) => pair.signatures) })
   yield* mergeSigTars(pairs.map(({ signatures, set }) => readChecked(signatures, set, metadata)))
 }
 

@@ -15,6 +15,10 @@ export type RepositoryEvent =
   | { readonly type: 'copies-not-kept'; readonly message: string }
   /** What was stored could not be noted in the ledger: later checks will know less of it. */
   | { readonly type: 'ledger-not-kept'; readonly message: string }
+  /** A copy of what was read could not be left in the archive dir; it will be read from the storage again. */
+  | { readonly type: 'copy-not-kept'; readonly message: string }
+  /** The storage no longer has these sets, by their manifests; the copies in the archive dir stay. */
+  | { readonly type: 'sets-lost'; readonly keys: readonly string[] }
   /** The newest manifest does not open though other objects of the same passphrase do. */
   | { readonly type: 'damaged-manifest'; readonly key: string; readonly message: string }
   /** The archive dir is not shared with the real program: its lock cannot be taken on this machine. */

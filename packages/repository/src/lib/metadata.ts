@@ -12,6 +12,7 @@ import {
   type StoredObject,
 } from '@coalmine/volume-format'
 import type { ArchiveDir } from './archive-dir.ts'
+import type { CopyKeeper } from './copy-keeper.ts'
 import { RepositoryError } from './errors.ts'
 import type { SetNames } from './names.ts'
 import { openObject } from './open-object.ts'
@@ -19,21 +20,34 @@ import type { SpoolFile } from './spool.ts'
 
 export interface MetadataParts {
   readonly archiveDir: ArchiveDir | undefined
+  /** Leaves copies of what is read from the storage in the archive dir. */
+  readonly keeper: CopyKeeper | undefined
   readonly namesOf: (times: SetTimes) => SetNames
   /** The stored object as it is, in the spool. */
   readonly fetch: (object: StoredObject) => Promise<SpoolFile>
   /** Its plain bytes. */
   readonly open: (kind: ObjectKind, object: StoredObject, source: ByteSource) => ByteStream
+  /** Objects that are fetched at a time. */
+  readonly parallel: number
   readonly signal: AbortSignal | undefined
 }
 
-const signatureGzip = gzipEnvelope({})
+/** What an action needs of the archive dir. */
+export interface Wanted {
+  readonly manifests?: readonly BackupSet[]
+  readonly signatures?: readonly SignatureSet[]
+}
+
+// Copies are read often and never sent: the fastest level.
+const signatureGzip = gzipEnvelope({ level: 1 })
 
 /** Manifests and signatures of sets, from the archive dir where it has them, else from the storage. */
 export class Metadata {
   readonly #parts: MetadataParts
   /** Names of copies in the archive dir that proved to be of no use. */
   readonly #distrusted = new Set<string>()
+  /** Copies that this run made of the originals. */
+  readonly #fresh = new Map<string, Promise<boolean>>()
   /** Manifests as they are on the storage, without lists of files, by name. */
   readonly #originals = new Map<string, Promise<Manifest>>()
 
@@ -68,15 +82,27 @@ export class Metadata {
     )
   }
 
-  /** @param onCopy - Called when it is the copy in the archive dir that is read. */
+  /**
+   * @param onCopy - Called when it is a copy that was in the archive dir before this run.
+   * @throws RepositoryError `unreadable`, with `retry` when it is only that copy, which is then not used again.
+   */
   async *signatures(set: SignatureSet, onCopy: () => void = () => undefined): ByteStream {
     const { archiveDir, namesOf, signal, fetch, open } = this.#parts
     const name = namesOf(set.times).localSignatures()
+    await this.keepSignatures(set)
     const local = this.#distrusted.has(name) ? undefined : archiveDir?.source(name)
     if (local !== undefined) {
-      onCopy()
+      const isOld = !this.#fresh.has(name)
+      if (isOld) onCopy()
       const copy = { key: join(archiveDir!.folder, name), size: local.size }
-      yield* openObject('signatures', copy, local, { envelope: signatureGzip, signal })
+      try {
+        yield* openObject('signatures', copy, local, { envelope: signatureGzip, signal })
+      } catch (error) {
+        if (!isOld || !(error instanceof RepositoryError && error.code === 'unreadable')) throw error
+        this.distrust(set)
+        const message = `${error.message}; the copy is not used again`
+        throw new RepositoryError('unreadable', message, { cause: error, retry: 'now' })
+      }
       return
     }
     const file = await fetch(set.object)
@@ -90,9 +116,72 @@ export class Metadata {
     }
   }
 
-  /** Never to read the copy of this set's signatures again. */
+  /** Leaves copies of what is about to be read, several at a time. What fails here is said when it is read. */
+  async sync({ manifests = [], signatures = [] }: Wanted): Promise<void> {
+    if (this.#parts.keeper === undefined) return
+    const jobs = [
+      ...manifests.map((set) => () => this.keepManifest(set)),
+      ...signatures.map((set) => () => this.keepSignatures(set)),
+    ].values()
+    const work = async () => {
+      for (const job of jobs) {
+        this.#parts.signal?.throwIfAborted()
+        try {
+          await job()
+        } catch (error) {
+          if (!(error instanceof Error)) throw error
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: this.#parts.parallel }, work))
+  }
+
+  /** Sees to it that the archive dir has the signatures of a set, if it can be. Asked for twice, done once. */
+  async keepSignatures(set: SignatureSet): Promise<void> {
+    const { keeper, archiveDir, namesOf } = this.#parts
+    const name = namesOf(set.times).localSignatures()
+    if (keeper === undefined) return
+    let job = this.#fresh.get(name)
+    if (job === undefined) {
+      if (!this.#distrusted.has(name) && archiveDir!.source(name) !== undefined) return
+      job = this.#copySignatures(set, name, keeper)
+      this.#fresh.set(name, job)
+      job.catch(() => this.#fresh.delete(name))
+    }
+    if (await job) this.#distrusted.delete(name)
+    else this.#fresh.delete(name)
+  }
+
+  /** The same for a manifest. */
+  async keepManifest(set: BackupSet): Promise<void> {
+    const { keeper, archiveDir, namesOf } = this.#parts
+    if (keeper === undefined || archiveDir!.source(namesOf(set.times).localManifest()) !== undefined) return
+    await this.#remoteManifest(set, false)
+  }
+
+  /** Their end is seen before the copy gets its name: only that tells whether they are whole. */
+  async #copySignatures(set: SignatureSet, name: string, keeper: CopyKeeper): Promise<boolean> {
+    const copy = keeper.begin(name)
+    if (!copy.isOpen) return false
+    try {
+      const file = await this.#parts.fetch(set.object)
+      try {
+        const plain = this.#parts.open('signatures', set.object, file.source())
+        for await (const chunk of signatureGzip.seal('signatures', plain)) copy.write(chunk)
+      } finally {
+        file.remove()
+      }
+      return copy.commit()
+    } finally {
+      copy.discard()
+    }
+  }
+
+  /** Never to read the copy of this set's signatures again; nor in later runs, where it can be removed. */
   distrust(set: SignatureSet): void {
-    this.#distrusted.add(this.#parts.namesOf(set.times).localSignatures())
+    const name = this.#parts.namesOf(set.times).localSignatures()
+    this.#distrusted.add(name)
+    this.#parts.keeper?.remove(name)
   }
 
   /** The copy in the archive dir, unless a crash cut it short: missing volumes would be missing files. */
@@ -114,17 +203,33 @@ export class Metadata {
 
   async #remoteManifest(set: BackupSet, files: boolean): Promise<Manifest> {
     const object = set.manifest!
-    const file = await this.#parts.fetch(object)
+    const { fetch, open, keeper, namesOf } = this.#parts
+    const copy = (await this.#hasGoodManifest(set)) ? undefined : keeper?.begin(namesOf(set.times).localManifest())
+    const file = await fetch(object)
     try {
-      const source = file.source()
-      return await readManifest(this.#parts.open('manifest', object, source), files)
+      const plain = open('manifest', object, file.source())
+      const manifest = await readManifest(copy === undefined ? plain : copying(plain, copy), files)
+      copy?.commit()
+      return manifest
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
       const message = `Cannot read the manifest "${object.key}": ${error.message}`
       throw new RepositoryError('unreadable', message, { cause: error })
     } finally {
+      copy?.discard()
       file.remove()
     }
+  }
+
+  async #hasGoodManifest(set: BackupSet): Promise<boolean> {
+    return this.#parts.keeper !== undefined && (await this.#localManifest(set, false)) !== undefined
+  }
+}
+
+async function* copying(plain: ByteStream, copy: { write(bytes: Uint8Array): void }): ByteStream {
+  for await (const chunk of plain) {
+    copy.write(chunk)
+    yield chunk
   }
 }
 

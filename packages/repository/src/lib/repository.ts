@@ -21,12 +21,14 @@ import { ArchiveDir } from './archive-dir.ts'
 import type { DatedSet } from './dated-sets.ts'
 import { type PathDifference, type PathVersions, readDifferences, readVersions } from './history.ts'
 import { type ChainHead, findSignature, readChainState } from './chain-state.ts'
+import { CopyKeeper } from './copy-keeper.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
 import { Ledger } from './ledger.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
-import { Metadata } from './metadata.ts'
+import { lostCopies } from './lost-sets.ts'
+import { Metadata, type Wanted } from './metadata.ts'
 import { SetNames } from './names.ts'
 import { requireUnmoved } from './second-look.ts'
 import { Notes } from './notes.ts'
@@ -49,6 +51,11 @@ export interface RepositoryOptions {
   readonly archiveDir?: string
   /** Take the archive dir's lock, so that sets may be written. */
   readonly lock?: boolean
+  /**
+   * Leave copies of manifests and signatures that are read from the storage in the archive dir. Without the lock it is
+   * taken for the moment in which a copy gets its name; while another run holds it, nothing is left.
+   */
+  readonly keepCopies?: boolean
   readonly prefixes?: Prefixes
   /** How long a listing may be that is held, for a storage that never ends it: 2,000,000 objects (some 400 TB of volumes). */
   readonly maxListedObjects?: number
@@ -123,6 +130,8 @@ export class Repository {
     this.#notes = new Notes(this.#lock === undefined ? undefined : this.#ledger, onEvent)
     this.#metadata = new Metadata({
       archiveDir: this.#archiveDir,
+      keeper: this.#archiveDir && options.keepCopies === true ? this.#keeperOf(this.#archiveDir) : undefined,
+      parallel: Math.max(1, Math.min(4, this.storage.info.capabilities.parallel)),
       namesOf: (times) => this.#names(times),
       fetch: (object) => this.#fetch(object),
       open: (kind, object, source) => this.#open(kind, object, source),
@@ -166,6 +175,34 @@ export class Repository {
   /** The plain sigtar of a set, from the archive dir or the storage; a sealed one is checked to its end beforehand. */
   signatures(set: SignatureSet): ByteStream {
     return this.#metadata.signatures(set)
+  }
+
+  /**
+   * Brings what is about to be read into the archive dir, several objects at a time; what is there already is not fetched.
+   * Only with `keepCopies`; without, each is read when it is its turn.
+   */
+  sync(wanted: Wanted): Promise<void> {
+    return this.#metadata.sync(wanted)
+  }
+
+  /**
+   * Compares the archive dir with the storage. Copies of sets that were removed because newer full ones are there go too; of
+   * any others that the storage no longer has, the copies stay and the sets are told (`sets-lost`). Whoever calls it
+   * holds the lock.
+   */
+  async compareCopies(): Promise<void> {
+    const archiveDir = this.#archiveDir
+    if (this.#lock === undefined || archiveDir === undefined) return
+    const { signal, prefixes } = this.#options
+    const { superseded, lost } = lostCopies(archiveDir.names(), await this.collect(), prefixes)
+    for (const name of superseded) archiveDir.remove(name)
+    const keys: string[] = []
+    for (const { name, times } of lost) {
+      // Listings may be late, and never are when they are asked for by name.
+      const stored = await this.storage.stat(this.#names(times).manifest(this.#envelope), { signal })
+      if (stored === undefined) keys.push(name)
+    }
+    if (keys.length > 0) this.#onEvent({ type: 'sets-lost', keys })
   }
 
   /** The latest chain, when there are signatures on which an increment can build. */
@@ -374,6 +411,36 @@ export class Repository {
     this.#spool = undefined
     this.#ledger?.close()
     this.#lock?.release()
+  }
+
+  #keeperOf(archiveDir: ArchiveDir): CopyKeeper {
+    return new CopyKeeper({
+      archiveDir,
+      underLock: (work) => this.#underLock(work),
+      onProblem: (message) => this.#onEvent({ type: 'copy-not-kept', message }),
+    })
+  }
+
+  /** While the lock of the archive dir is held, by this repository or for this moment. */
+  #underLock(work: () => void): boolean {
+    if (this.#lock !== undefined) {
+      work()
+      return true
+    }
+    let lock: ArchiveLock
+    try {
+      lock = lockArchiveDir(this.#options.archiveDir!, this.#options.loadLock, this.#effects)
+    } catch (error) {
+      if (error instanceof RepositoryError && error.code === 'locked') return false
+      throw error
+    }
+    try {
+      if (lock.kind === 'own') return false
+      work()
+      return true
+    } finally {
+      lock.release()
+    }
   }
 
   get #envelope(): Envelope {

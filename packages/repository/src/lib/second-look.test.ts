@@ -119,10 +119,10 @@ describe('the look at the storage before a set is committed', () => {
   it('two machines that write a set of the same name: the second one deletes nothing', async () => {
     const storage = createMemoryStorage()
     const [one, other] = [await machine(storage), await machine(storage)]
-    const commits = await Promise.all([one.begin(full), other.begin(full)])
-    await commits[0]!()
+    const [commit, otherCommit] = await Promise.all([one.begin(full), other.begin(full)])
+    await commit()
     const keys = await keysOf(storage)
-    await expect(commits[1]!()).rejects.toMatchObject({ code: 'disturbed' })
+    await expect(otherCommit()).rejects.toMatchObject({ code: 'disturbed' })
     expect(await keysOf(storage)).toEqual(keys)
     expect((await collected(storage)).chains[0]!.full.volumes.size).toBe(3)
   })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { errorCode } from './errors.ts'
 import type { LocalEffects, ProcessFacts } from './local-effects.ts'
-import { isSpoolFileName, ownerOf } from './spool-name.ts'
+import { isCopyFileName, isSpoolFileName, ownerOf } from './spool-name.ts'
 
 /**
  * Removes the spool folders that runs of this user on this machine left behind when they were killed.
@@ -20,11 +20,27 @@ export function removeLeftOvers(tempDir: string, effects: LocalEffects): void {
     const own = effects.process()
     for (const name of effects.list(tempDir)) {
       const owner = ownerOf(name)
-      if (owner !== undefined && isGone(owner, own, effects)) removeFolder(join(tempDir, name), user, effects)
+      if (!isCopyFileName(name) && owner !== undefined && isGone(owner, own, effects))
+        removeFolder(join(tempDir, name), user, effects)
     }
   } catch (error) {
     // What cannot be looked at stays; whether the folder will do shows when our own is made in it.
     if (errorCode(error) === undefined) throw error
+  }
+}
+
+/** Removes what killed runs left of copies for the archive dir in the folder where they are written. */
+export function removeLeftCopies(folder: string, effects: LocalEffects): void {
+  const own = effects.process()
+  for (const name of effects.list(folder)) {
+    const owner = isCopyFileName(name) ? ownerOf(name) : undefined
+    if (owner === undefined || !isGone(owner, own, effects)) continue
+    try {
+      effects.remove(join(folder, name))
+    } catch (error) {
+      // Another run removes it too; what cannot be removed is in nobody's way.
+      if (errorCode(error) === undefined) throw error
+    }
   }
 }
 

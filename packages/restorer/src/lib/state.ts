@@ -37,6 +37,7 @@ export interface State {
 export async function openState(options: StateOptions): Promise<State> {
   const { repository, sets, path, signal, onEvent } = options
   if (sets[0]?.times.type !== 'full') throw new RangeError('Cannot restore: the first set is no full backup')
+  await repository.sync({ manifests: sets })
   const plans: { set: BackupSet; manifest: Manifest; numbers: number[] }[] = []
   for (const set of sets) {
     const manifest = await repository.manifest(set, { files: false })

@@ -32,6 +32,7 @@ export async function backup([source, url]: readonly RawPath[], context: Context
   const session = await Session.open(url!, context, { write: true })
   try {
     const collection = await session.collect(context)
+    if (!settings.flag('dry-run')) await session.repository.compareCopies()
     const action = isFullDue(collection, wanted, context) ? 'full' : wanted
     // With public keys there is no passphrase that could be another one, and often no secret key to look with.
     if (!settings.flag('no-encryption') && !hasRecipients(settings)) await session.repository.checkPassphrase()

@@ -23,6 +23,7 @@ export async function list([url]: readonly RawPath[], context: Context): Promise
     const chosen = signaturesForTime(collection, timeSeconds)
     if (chosen === undefined) throw nothingToList(collection, timeSeconds)
     const print = settings.flag('json') ? printJson : process.stdout.isTTY ? printEscaped : printRaw
+    await session.repository.sync({ signatures: chosen.sets })
     const readers = chosen.sets.map((set) => readSigTar(session.repository.signatures(set)))
     for await (const entries of mergeSigTars(readers)) {
       signal.throwIfAborted()
