@@ -192,8 +192,22 @@ describe('copies in the archive dir', () => {
     for await (const { key } of memory.list()) if (key.includes('20231114T221640Z')) await memory.delete(key)
     const repository = open({ lock: true })
     await repository.compareCopies()
+    // What this machine has put itself the ledger knows, and tells with the volumes.
+    expect(events.filter(({ type }) => type === 'sets-lost')).toEqual([])
+    expect((await repository.losses()).flatMap(({ keys }) => keys).join()).toContain(last)
+    repository.close()
+    rmSync(join(archiveDir, 'coalmine'), { recursive: true })
+    const stranger = open({ lock: true })
+    await stranger.compareCopies()
     expect(events.at(-1)).toEqual({ type: 'sets-lost', keys: [`${last}.manifest`] })
     expect(copiesIn(archiveDir)).toEqual(copies)
+    // Accepted, it is not told again.
+    await stranger.accept()
+    events.length = 0
+    await stranger.compareCopies()
+    stranger.close()
+    expect(events).toEqual([])
+    expect(copiesIn(archiveDir)).toEqual(copies.filter((name) => !name.includes('20231114T221640Z')))
     // A new full set elsewhere, and the old chain removed there.
     const elsewhere = open({ archiveDir: join(archiveDir, '..', 'elsewhere'), lock: true })
     const writer = await elsewhere.createSet({
@@ -205,7 +219,6 @@ describe('copies in the archive dir', () => {
     await writer.commit({})
     elsewhere.close()
     for await (const { key } of memory.list()) if (!key.includes('20231114T221820Z')) await memory.delete(key)
-    repository.close()
     events.length = 0
     const later = open({ lock: true })
     await later.compareCopies()

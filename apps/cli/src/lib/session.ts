@@ -278,7 +278,9 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
     case 'copy-not-kept':
       return log.info(`No copy is left in the archive dir: ${oneLine(event.message)}`)
     case 'sets-lost':
-      return log.warning(`The storage no longer has backup sets that it had: ${oneLine(event.keys.join(', '))}`)
+      return log.warning(
+        `The storage no longer has backup sets that it had: ${oneLine(event.keys.join(', '))}. "check --accept" ends this warning`,
+      )
     case 'left-behind':
       return log.warning(
         `These objects of the failed set are left on the storage, for "cleanup": ${oneLine(event.keys.join(', '))}`,

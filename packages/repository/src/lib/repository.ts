@@ -27,7 +27,7 @@ import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
 import { Ledger } from './ledger.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
-import { lostCopies } from './lost-sets.ts'
+import { lostCopies, type LostCopies } from './lost-sets.ts'
 import { Metadata, type Wanted } from './metadata.ts'
 import { SetNames } from './names.ts'
 import { requireUnmoved } from './second-look.ts'
@@ -187,20 +187,19 @@ export class Repository {
 
   /**
    * Compares the archive dir with the storage. Copies of sets that were removed because newer full ones are there go too; of
-   * any others that the storage no longer has, the copies stay and the sets are told (`sets-lost`). Whoever calls it
-   * holds the lock.
+   * any others that the storage no longer has, the copies stay, and sets of which the ledger knows nothing are told
+   * (`sets-lost`). Whoever calls it holds the lock.
    */
   async compareCopies(): Promise<void> {
-    const archiveDir = this.#archiveDir
-    if (this.#lock === undefined || archiveDir === undefined) return
-    const { signal, prefixes } = this.#options
-    const { superseded, lost } = lostCopies(archiveDir.names(), await this.collect(), prefixes)
-    for (const name of superseded) archiveDir.remove(name)
+    if (this.#lock === undefined) return
+    const { superseded, lost } = await this.#lostCopies()
+    for (const name of superseded) this.#archiveDir?.remove(name)
     const keys: string[] = []
     for (const { name, times } of lost) {
+      if (this.#ledger?.entries.has(name) || this.#ledger?.entries.has(`${name}.gpg`)) continue
       // Listings may be late, and never are when they are asked for by name.
-      const stored = await this.storage.stat(this.#names(times).manifest(this.#envelope), { signal })
-      if (stored === undefined) keys.push(name)
+      const key = this.#names(times).manifest(this.#envelope)
+      if ((await this.storage.stat(key, { signal: this.#options.signal })) === undefined) keys.push(name)
     }
     if (keys.length > 0) this.#onEvent({ type: 'sets-lost', keys })
   }
@@ -277,6 +276,10 @@ export class Repository {
     const keys = new Set((await this.losses()).flatMap((one) => one.keys))
     for (const key of keys) this.#ledger!.forget(key)
     this.#ledger!.sync()
+    for (const { name, times } of (await this.#lostCopies()).lost) {
+      for (const local of this.#names(times).localNames()) this.#archiveDir?.remove(local)
+      keys.add(name)
+    }
     return keys.size
   }
 
@@ -411,6 +414,10 @@ export class Repository {
     this.#spool = undefined
     this.#ledger?.close()
     this.#lock?.release()
+  }
+
+  async #lostCopies(): Promise<LostCopies> {
+    return lostCopies(this.#archiveDir?.names() ?? [], await this.collect(), this.#options.prefixes)
   }
 
   #keeperOf(archiveDir: ArchiveDir): CopyKeeper {
