@@ -119,14 +119,4 @@ describe('decryptMessage() of what openpgp.js writes', () => {
     const reading = collect(decryptMessage(fromBytes(stored).open(), { passphrase: 'five' }))
     await expect(reading).rejects.toMatchObject({ code: 'wrong-passphrase' })
   })
-
-  it('refuses AEAD by name', async () => {
-    const configs: openpgp.PartialConfig[] = [{ aeadProtect: true }, { aeadProtect: true, s2kType: enums.s2k.argon2 }]
-    for (const config of configs) {
-      const stored = await writtenByOpenPgpJs(Uint8Array.of(1), [passphrase], config)
-      const reading = collect(decryptMessage(fromBytes(stored).open(), { passphrase }))
-      await expect(reading).rejects.toMatchObject({ code: 'unsupported' })
-      await expect(reading).rejects.toThrow(/AEAD/)
-    }
-  })
 })

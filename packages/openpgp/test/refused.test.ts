@@ -2,7 +2,7 @@ import { deflateRawSync, deflateSync } from 'node:zlib'
 import { collect, fromBytes } from '@coalmine/bytes'
 import { choppings } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
-import { decryptMessage, type OpenPgpErrorCode } from '../src/index.ts'
+import { decryptMessage, encryptMessage, type OpenPgpErrorCode } from '../src/index.ts'
 import { encodePacket } from '../src/lib/packet-writer.ts'
 import { literal, messageAround } from './crafted.ts'
 
@@ -106,8 +106,8 @@ describe('what is around the encrypted data', () => {
 
   it('is refused by name where it is not supported', async () => {
     await refusal(encodePacket(9, Buffer.alloc(40)), 'no-integrity', /no modification detection code/)
-    await refusal(encodePacket(20, Buffer.alloc(40)), 'unsupported', /AEAD packet \(type 20\)/)
-    await refusal(encodePacket(18, Buffer.alloc(60, 2)), 'unsupported', /AEAD \(version 2\)/)
+    await refusal(encodePacket(20, Buffer.alloc(40)), 'damaged', /version 0/)
+    await refusal(encodePacket(20, Buffer.alloc(40, 2)), 'damaged', /version 2/)
     await refusal(encodePacket(18, Buffer.alloc(60, 7)), 'damaged', /version 7/)
     await refusal(encodePacket(18, Buffer.alloc(0)), 'damaged', /version none/)
     await refusal(hello, 'no-integrity', /not encrypted.*literal data/)
@@ -115,13 +115,76 @@ describe('what is around the encrypted data', () => {
     await refusal(encodePacket(6, Buffer.alloc(40)), 'unsupported', /public key packet, so it is no message/)
     await refusal(encodePacket(60, Buffer.alloc(40)), 'not-openpgp', /type 60/)
     await refusal(Buffer.from('PK\u0003\u0004'), 'not-openpgp', /0x50 stands/)
-    for (const version of [5, 6]) {
+    for (const version of [2, 7]) {
       const other = Uint8Array.from(passphrasePacket)
       other[2] = version
       await refusal(Buffer.concat([other, data]), 'unsupported', new RegExp(`passphrase packet has version ${version}`))
       // One that can be used is enough.
       expect(await read(Buffer.concat([other, sound]))).toBe('hello')
     }
+  })
+
+  it('is refused by name where its authenticated encryption is not supported', async () => {
+    const rest = Buffer.alloc(100)
+    const header = (...bytes: number[]) => Buffer.concat([Buffer.of(...bytes), rest])
+    await refusal(encodePacket(18, header(2, 99, 2, 6)), 'unsupported', /cipher is number 99/)
+    await refusal(encodePacket(18, header(2, 10, 2, 6)), 'unsupported', /Twofish in OCB mode/)
+    await refusal(encodePacket(18, header(2, 9, 4, 6)), 'unsupported', /mode of authenticated encryption is number 4/)
+    await refusal(encodePacket(18, header(2, 9, 2, 17)), 'too-large', /chunks are of 2\^23 bytes/)
+    await refusal(encodePacket(20, header(1, 9, 2, 56)), 'too-large', /chunks are of 2\^62 bytes/)
+    await refusal(encodePacket(20, Buffer.of(1, 9, 2)), 'damaged', /too short/)
+    await refusal(encodePacket(18, Buffer.of(2, 9, 2, 6, 1)), 'damaged', /too short/)
+    await refusal(encodePacket(18, header(2, 9, 2, 6)), 'damaged', /no session key precedes/)
+  })
+
+  it('goes with packets of its own kind alone', async () => {
+    const options = { passphrase: 'x', compression: { algorithm: 'none' } } as const
+    const seal = async (more: object) =>
+      Buffer.from(await collect(encryptMessage(fromBytes(Buffer.from('hi')).open(), { ...options, ...more })))
+    const [old, current] = [await seal({ s2kCount: 1024 }), await seal({ profile: 'rfc9580', argon2Bytes: 32_768 })]
+    const [oldKey, currentKey] = [old.subarray(0, 48), current.subarray(0, 90)]
+    expect(await read(Buffer.concat([oldKey, current]))).toBe('hi')
+    expect(await read(Buffer.concat([currentKey, old]))).toBe('hi')
+    await refusal(Buffer.concat([oldKey, current.subarray(90)]), 'damaged', /no session key precedes/)
+    await refusal(Buffer.concat([currentKey, old.subarray(48)]), 'damaged', /no session key precedes/)
+  })
+
+  it('takes no more of Argon2 than is said', async () => {
+    const version6 = (passes: number, lanes: number, memory: number, more: number[] = []) => {
+      const body = [6, 38, 9, 2, 20, 4, ...Buffer.alloc(16), passes, lanes, memory, ...Buffer.alloc(15 + 48), ...more]
+      return Buffer.concat([
+        encodePacket(3, Buffer.from(body)),
+        encodePacket(18, Buffer.concat([Buffer.of(2, 9, 2, 6), Buffer.alloc(99)])),
+      ])
+    }
+    await refusal(version6(1, 4, 21), 'unsupported', /Argon2 in 2048 MiB of memory, which is more than 256/)
+    await refusal(version6(1, 4, 19), 'unsupported', /Argon2 in 512 MiB/)
+    await refusal(version6(5, 4, 18), 'unsupported', /5 passes over 262144 KiB, which is more than 1048576 KiB/)
+    for (const [passes, lanes, memory] of [
+      [0, 1, 10],
+      [1, 0, 10],
+      [1, 4, 4],
+      [1, 4, 32],
+      [1, 4, 255],
+    ] as const) {
+      await refusal(version6(passes, lanes, memory), 'unsupported', /numbers that it does not have/)
+    }
+    await refusal(version6(1, 1, 5), 'wrong-passphrase', /does not open it/)
+    const [packet] = [version6(4, 1, 18).subarray(0, 90)]
+    await refusal(Buffer.concat(Array.from({ length: 5 }, () => packet)), 'too-large', /Argon2 more than 4194304 KiB/)
+  })
+
+  it('must have passphrase packets that are whole', async () => {
+    const whole = [6, 38, 9, 2, 20, 4, ...Buffer.alloc(16), 1, 1, 5, ...Buffer.alloc(15 + 48)]
+    const data = encodePacket(18, Buffer.concat([Buffer.of(2, 9, 2, 6), Buffer.alloc(99)]))
+    const refuse = async (body: number[], words: RegExp) =>
+      refusal(Buffer.concat([encodePacket(3, Buffer.from(body)), data]), 'unsupported', words)
+    for (let length = 1; length < 57; length++)
+      await refuse(whole.slice(0, length), /ends too early|contradicts itself/)
+    await refuse(whole.with(1, 37), /contradicts itself/)
+    await refuse(whole.with(4, 11), /contradicts itself/)
+    await refuse(whole.with(3, 9), /number 9/)
+    await refuse(whole.with(2, 1), /IDEA in OCB mode/)
   })
 
   it('must be of a sane size', async () => {

@@ -1,12 +1,14 @@
 import { getCiphers, getHashes } from 'node:crypto'
 
-/** A block cipher, used in CFB mode with full-block feedback. */
+/** A block cipher. */
 export interface Cipher {
-  /** Its number in RFC 4880, section 9.2. */
+  /** Its number in RFC 9580, section 9.3. */
   readonly id: number
   readonly name: string
-  /** As node:crypto calls it. */
-  readonly native: string
+  /** What node:crypto calls it in CFB mode with full-block feedback; absent where it has none, which is only read. */
+  readonly native?: string
+  /** What the names of its authenticated modes begin with in node:crypto; absent where it has none. */
+  readonly authenticated?: 'aes-128' | 'aes-192' | 'aes-256'
   readonly keyBytes: number
   readonly blockBytes: number
 }
@@ -21,22 +23,19 @@ export interface Hash {
 }
 
 const ciphers: readonly Cipher[] = [
+  // OpenSSL 3 has four of these in its legacy provider only, which Node does not load.
+  { id: 1, name: 'IDEA', keyBytes: 16, blockBytes: 8 },
   { id: 2, name: '3DES', native: 'des-ede3-cfb', keyBytes: 24, blockBytes: 8 },
-  { id: 7, name: 'AES-128', native: 'aes-128-cfb', keyBytes: 16, blockBytes: 16 },
-  { id: 8, name: 'AES-192', native: 'aes-192-cfb', keyBytes: 24, blockBytes: 16 },
-  { id: 9, name: 'AES-256', native: 'aes-256-cfb', keyBytes: 32, blockBytes: 16 },
+  { id: 3, name: 'CAST5', keyBytes: 16, blockBytes: 8 },
+  { id: 4, name: 'Blowfish', keyBytes: 16, blockBytes: 8 },
+  { id: 7, name: 'AES-128', native: 'aes-128-cfb', authenticated: 'aes-128', keyBytes: 16, blockBytes: 16 },
+  { id: 8, name: 'AES-192', native: 'aes-192-cfb', authenticated: 'aes-192', keyBytes: 24, blockBytes: 16 },
+  { id: 9, name: 'AES-256', native: 'aes-256-cfb', authenticated: 'aes-256', keyBytes: 32, blockBytes: 16 },
+  { id: 10, name: 'Twofish', keyBytes: 32, blockBytes: 16 },
   { id: 11, name: 'Camellia-128', native: 'camellia-128-cfb', keyBytes: 16, blockBytes: 16 },
   { id: 12, name: 'Camellia-192', native: 'camellia-192-cfb', keyBytes: 24, blockBytes: 16 },
   { id: 13, name: 'Camellia-256', native: 'camellia-256-cfb', keyBytes: 32, blockBytes: 16 },
 ]
-
-// OpenSSL 3 has none of these outside its legacy provider, which Node does not load.
-const refusedCiphers = new Map([
-  [1, 'IDEA'],
-  [3, 'CAST5'],
-  [4, 'Blowfish'],
-  [10, 'Twofish'],
-])
 
 const hashes: readonly Hash[] = [
   { id: 1, name: 'MD5', native: 'md5', digestBytes: 16 },
@@ -57,9 +56,14 @@ let nativeHashes: ReadonlySet<string> | undefined
 /** The cipher with this number, or why there is none. */
 export function cipherById(id: number): Cipher | string {
   const cipher = ciphers.find((one) => one.id === id)
-  if (cipher === undefined) return `its cipher is ${refusedCiphers.get(id) ?? `number ${id}`}, which is not supported`
-  nativeCiphers ??= new Set(getCiphers())
-  return nativeCiphers.has(cipher.native) ? cipher : `its cipher is ${cipher.name}, which this build of Node lacks`
+  if (cipher === undefined) return `its cipher is number ${id}, which is not supported`
+  if (cipher.native === undefined || hasNative(cipher.native)) return cipher
+  return `its cipher is ${cipher.name}, which this build of Node lacks`
+}
+
+/** Whether node:crypto has a cipher of this name. */
+export function hasNative(name: string): boolean {
+  return (nativeCiphers ??= new Set(getCiphers())).has(name)
 }
 
 /** The hash with this number, or why there is none. */
@@ -75,10 +79,13 @@ function plainName(name: string): string {
   return name.replaceAll('-', '').toUpperCase()
 }
 
-/** The cipher with this name; AES alone is AES-128, as gpg has it. */
-export function cipherByName(name: string): Cipher | undefined {
+/** A cipher that can be written with; also AES-256 itself. */
+export type NativeCipher = Cipher & { readonly native: string }
+
+/** The cipher with this name, if it is one that is written; AES alone is AES-128, as gpg has it. */
+export function cipherByName(name: string): NativeCipher | undefined {
   const wanted = plainName(name) === 'AES' ? 'AES128' : plainName(name)
-  return ciphers.find((one) => plainName(one.name) === wanted)
+  return ciphers.find((one): one is NativeCipher => plainName(one.name) === wanted && one.native !== undefined)
 }
 
 /** The hash with this name. */
@@ -86,6 +93,6 @@ export function hashByName(name: string): Hash | undefined {
   return hashes.find((one) => plainName(one.name) === plainName(name))
 }
 
-export const aes256: Cipher = ciphers.find((one) => one.id === 9)!
+export const aes256: NativeCipher = cipherByName('AES256')!
 export const sha256: Hash = hashes.find((one) => one.id === 8)!
 export const sha512: Hash = hashes.find((one) => one.id === 10)!

@@ -1,7 +1,8 @@
 import { ByteReader, type ByteStream } from '@coalmine/bytes'
+import { type DataReader, isEncryptedData, startEncryptedData } from './encrypted-data.ts'
+import { argon2Work, maxArgon2WorkOfMessage } from './argon2.ts'
 import { cannotDecrypt, OpenPgpError } from './errors.ts'
 import { type Candidates, findSessionKey, type Openers } from './find-session-key.ts'
-import { IntegrityProtectedReader, integrityProtectedTag, quickCheckBytes } from './integrity-protected.ts'
 import { type PacketHeader, packetName, PacketReader } from './packet-reader.ts'
 import { LazyPassphrase } from './passphrase-source.ts'
 import { literalData } from './plain-packets.ts'
@@ -45,14 +46,10 @@ export async function* open(stored: ByteStream, opening: Opening): ByteStream {
   try {
     const { candidates, data } = await readSessionPackets(packets)
     const body = new ByteReader(packets.body(data))
-    const [version] = await body.readUpTo(1)
-    if (version !== 1) throw refusedVersion(version)
-    const start = await body.readUpTo(quickCheckBytes)
-    if (start.length < quickCheckBytes) throw cannotDecrypt('damaged', 'its encrypted data is too short')
-    const head = { tag: data.tag, bytes: Uint8Array.of(version, ...start) }
-    const { session, by } = await findSessionKey(candidates, opening, head, start)
+    const encrypted = await startEncryptedData(data.tag, body)
+    const { session, by } = await findSessionKey(candidates, opening, encrypted)
     const proof: Proof = { intact: false }
-    const inside = provenPackets(new IntegrityProtectedReader(session), start, body, packets, proof)
+    const inside = provenPackets(await encrypted.createReader(session), encrypted.start, body, packets, proof)
     yield* lastPieceAfterProof(inside, proof, opening)
     if (by !== undefined) by.proven = true
   } finally {
@@ -68,15 +65,17 @@ const maxSessionPacketBytes = 65_536
 /** Reads on to the encrypted data. */
 async function readSessionPackets(packets: PacketReader): Promise<{ candidates: Candidates; data: PacketHeader }> {
   const candidates: Candidates = { passphrases: [], publicKeys: [], refused: [] }
+  let argon2 = 0
   for (let count = 0; count <= maxSessionPackets; count++) {
     const header = await packets.header()
     if (header === undefined) {
       throw cannotDecrypt('truncated', count === 0 ? 'it is empty' : 'it ends before its encrypted data')
     }
+    if (isEncryptedData(header.tag)) {
+      if (header.length === 'open') throw cannotDecrypt('damaged', 'its encrypted data has no length')
+      return { candidates, data: header }
+    }
     switch (header.tag) {
-      case integrityProtectedTag:
-        if (header.length === 'open') throw cannotDecrypt('damaged', 'its encrypted data has no length')
-        return { candidates, data: header }
       case 1: {
         const packet = parsePublicKeyPacket(await packets.smallBody(header, maxPublicKeyPacketBytes))
         if (typeof packet === 'string') candidates.refused.push(packet)
@@ -88,6 +87,8 @@ async function readSessionPackets(packets: PacketReader): Promise<{ candidates: 
         if (typeof packet === 'string') candidates.refused.push(packet)
         else if (candidates.passphrases.push(packet) > maxPassphrasePackets) {
           throw cannotDecrypt('too-large', `it has more than ${maxPassphrasePackets} passphrase packets`)
+        } else if ('passes' in packet.s2k && (argon2 += argon2Work(packet.s2k)) > maxArgon2WorkOfMessage) {
+          throw cannotDecrypt('too-large', `its passphrase packets take Argon2 more than ${maxArgon2WorkOfMessage} KiB`)
         }
         break
       }
@@ -105,7 +106,6 @@ async function readSessionPackets(packets: PacketReader): Promise<{ candidates: 
 function refusedPacket(tag: number, first: boolean): OpenPgpError {
   if (tag === 9)
     return cannotDecrypt('no-integrity', 'it has no modification detection code, so a change would not show')
-  if (tag === 20) return cannotDecrypt('unsupported', 'its data is in an AEAD packet (type 20), which is not supported')
   if (tag === 2 || tag === 4 || tag === 8 || tag === 11) {
     return cannotDecrypt('no-integrity', `it is not encrypted: it holds a ${packetName(tag)} packet in the open`)
   }
@@ -115,19 +115,13 @@ function refusedPacket(tag: number, first: boolean): OpenPgpError {
   return cannotDecrypt(first ? 'not-openpgp' : 'damaged', `a ${packetName(tag)} packet stands where none belongs`)
 }
 
-function refusedVersion(version: number | undefined): OpenPgpError {
-  if (version === 2)
-    return cannotDecrypt('unsupported', 'its data is encrypted with AEAD (version 2), which is not supported')
-  return cannotDecrypt('damaged', `its encrypted data has version ${version ?? 'none'}`)
-}
-
 interface Proof {
   intact: boolean
 }
 
 /** The packets inside. Ends well only if the code matches and nothing follows. */
 async function* provenPackets(
-  reader: IntegrityProtectedReader,
+  reader: DataReader,
   start: Uint8Array,
   body: ByteReader,
   outside: PacketReader,

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { ByteStream } from '@coalmine/bytes'
 import { deflate } from '@coalmine/deflate'
-import { aes256, type Cipher, sha256 } from './algorithms.ts'
-import { IntegrityProtectedWriter } from './integrity-protected.ts'
+import { aes256 } from './algorithms.ts'
 import { encodePacket, PacketWriter } from './packet-writer.ts'
 import { PassphraseKeys } from './passphrase-keys.ts'
-import { encodeCount, saltBytes, type S2k } from './s2k.ts'
-import { encodePassphrasePacket, type SessionKey } from './session-key.ts'
+import { chooseWriting, type NewSession, type OpenPgpProfile, type Writing } from './profile.ts'
 import { encodeOnePass, type Signer, type Signing } from './signing.ts'
 
 export interface CompressionOptions {
@@ -25,8 +23,15 @@ export interface PassphraseOptions {
   readonly passphrase: string | Uint8Array
   /** `zip` at level 4. */
   readonly compression?: CompressionOptions
-  /** Bytes hashed to stretch the passphrase: one of OpenPGP's 256 values; 65,011,712, the largest, as GnuPG does. */
+  /** What is written: `rfc4880`, which every GnuPG reads; or `rfc9580`, which none does so far. Both are always read. */
+  readonly profile?: OpenPgpProfile
+  /**
+   * Bytes hashed to stretch the passphrase: one of OpenPGP's 256 values; 65,011,712, the largest, as GnuPG does. Of the
+   * profile `rfc4880`.
+   */
   readonly s2kCount?: number
+  /** Memory that Argon2 takes to stretch the passphrase, a power of two; 64 MiB. Of the profile `rfc9580`. */
+  readonly argon2Bytes?: number
   /** Random bytes; the system's. */
   readonly random?: (count: number) => Uint8Array
   /** The clock for the message's date, in milliseconds. */
@@ -36,11 +41,12 @@ export interface PassphraseOptions {
 
 /**
  * Encrypts a stream with a passphrase, as an OpenPGP message that every GnuPG reads: AES-256 with a modification
- * detection code, a random session key, the passphrase stretched by iterated and salted SHA-256.
+ * detection code, a random session key, the passphrase stretched by iterated and salted SHA-256. With the profile `rfc9580`:
+ * AES-256 in OCB mode, and Argon2.
  *
  * Nothing is read before the first pull. Memory does not grow with the content.
  *
- * @throws RangeError when the passphrase is empty or `s2kCount` is not one of OpenPGP's values.
+ * @throws RangeError when the passphrase is empty, or an option is out of range or not of the profile.
  */
 export function encryptMessage(plain: ByteStream, options: PassphraseOptions): ByteStream {
   return seal(plain, createSealer(new PassphraseKeys(options.passphrase), options))
@@ -48,10 +54,9 @@ export function encryptMessage(plain: ByteStream, options: PassphraseOptions): B
 
 /** What the messages of one run have in common. */
 export interface Sealer {
-  /** For the data. */
-  readonly cipher: Cipher
+  readonly writing: Writing
   /** Packets that carry the session key, in front of the data. */
-  readonly wrap: (session: SessionKey) => Promise<Uint8Array>
+  readonly wrap: (session: NewSession) => Promise<Uint8Array>
   /** Who signs the content, if it is to be signed. */
   readonly signer?: () => Promise<Signer>
   readonly compression: CompressionOptions
@@ -61,13 +66,12 @@ export interface Sealer {
 }
 
 export function createSealer(keys: PassphraseKeys, options: PassphraseOptions): Sealer {
-  const { compression, s2kCount = 65_011_712, random = randomBytes, nowMs = Date.now, signal } = options
+  const { compression, profile, s2kCount, argon2Bytes, random = randomBytes, nowMs = Date.now, signal } = options
   if (keys.empty) throw new RangeError('Cannot encrypt with the passphrase: it is empty')
-  encodeCount(s2kCount)
-  const s2k: S2k = { hash: sha256, salt: random(saltBytes), count: s2kCount }
+  const writing = chooseWriting({ profile, s2kCount, argon2Bytes, random })
   return {
-    cipher: aes256,
-    wrap: passphraseWrap(keys, s2k),
+    writing,
+    wrap: passphraseWrap(keys, writing),
     compression: checkedCompression(compression),
     random,
     nowMs,
@@ -84,22 +88,24 @@ export function checkedCompression(compression: CompressionOptions = { algorithm
 }
 
 /** Session keys under the key that a passphrase is stretched to once. */
-export function passphraseWrap(keys: PassphraseKeys, s2k: S2k): Sealer['wrap'] {
+export function passphraseWrap(keys: PassphraseKeys, writing: Writing): Sealer['wrap'] {
+  const s2k = writing.newS2k()
   return async (session) => {
     const passphraseKey = await keys.derive(s2k, aes256.keyBytes)
-    const packet = encodePacket(3, encodePassphrasePacket(s2k, passphraseKey, session))
+    const packet = encodePacket(3, writing.encodeKey(s2k, passphraseKey, session))
     passphraseKey.fill(0)
     return packet
   }
 }
 
 export async function* seal(plain: ByteStream, sealer: Sealer): ByteStream {
-  const { cipher, wrap, compression, random, nowMs, signal } = sealer
+  const { writing, wrap, compression, random, nowMs, signal } = sealer
   signal?.throwIfAborted()
   const signer = await sealer.signer?.()
+  const { cipher } = writing
   const session = { cipher, key: Uint8Array.from(random(cipher.keyBytes)) }
   let first: Uint8Array[] = [await wrap(session)]
-  const writer = new IntegrityProtectedWriter(session, random(cipher.blockBytes))
+  const writer = writing.createWriter(session)
   session.key.fill(0)
 
   const signing = signer?.begin()

@@ -1,7 +1,7 @@
 import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { deflateLagBytes } from '@coalmine/deflate'
 import { open } from './decrypt.ts'
-import { type CompressionOptions, createSealer, type PassphraseOptions, seal } from './encrypt.ts'
+import { createSealer, type PassphraseOptions, seal, type Sealer } from './encrypt.ts'
 import { heldPacketBytes } from './packet-writer.ts'
 import { PassphraseKeys } from './passphrase-keys.ts'
 import { LazyPassphrase } from './passphrase-source.ts'
@@ -40,11 +40,12 @@ export function createPassphraseEnvelope(options: PassphraseOptions): Passphrase
     suffixOf: () => '.gpg',
     seal: (_kind, plain) => seal(plain, sealer),
     open: (_kind, stored) => open(stored.open(), opening),
-    lagBytes: lagBytesOf(sealer.compression),
+    lagBytes: lagBytesOf(sealer),
   }
 }
 
 /** Literal packet and encrypted packet each hold back less than one chunk. */
-export function lagBytesOf({ algorithm, ...deflating }: CompressionOptions): number {
-  return 2 * heldPacketBytes + (algorithm === 'none' ? 0 : deflateLagBytes(deflating))
+export function lagBytesOf({ compression, writing }: Sealer): number {
+  const { algorithm, ...deflating } = compression
+  return 2 * heldPacketBytes + writing.extraBytes + (algorithm === 'none' ? 0 : deflateLagBytes(deflating))
 }

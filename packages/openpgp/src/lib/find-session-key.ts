@@ -1,5 +1,5 @@
+import type { EncryptedData } from './encrypted-data.ts'
 import { cannotDecrypt, OpenPgpError } from './errors.ts'
-import { passesQuickCheck } from './integrity-protected.ts'
 import type { PassphraseKeys } from './passphrase-keys.ts'
 import type { LazyPassphrase } from './passphrase-source.ts'
 import type { DataStart, PublicKeyPacket } from './public-key-packet.ts'
@@ -38,23 +38,21 @@ export interface Found {
 /**
  * The session key of a message. A passphrase that is at hand is tried before a secret key, because it starts no other
  * program; one that has to be asked for is asked for last.
- *
- * @param start - The encrypted data after its version, as much as the check needs.
  */
 export async function findSessionKey(
-  candidates: Candidates,
+  all: Candidates,
   { passphrase, secretKeys }: Openers,
-  data: DataStart,
-  start: Uint8Array,
+  data: EncryptedData,
 ): Promise<Found> {
+  const candidates = candidatesFor(data, all)
   let refused: OpenPgpError | undefined
   if (passphrase?.atHand !== undefined) {
-    const found = await byPassphrase(candidates, passphrase.atHand, start)
+    const found = await byPassphrase(candidates, passphrase.atHand, data)
     if (found !== undefined) return found
   }
   if (secretKeys !== undefined && candidates.publicKeys.length > 0) {
     try {
-      const session = fitting(await secretKeys.open(candidates.publicKeys, data), start)
+      const session = await fitting(await secretKeys.open(candidates.publicKeys, data.head), data)
       if (session !== undefined) return { session, by: undefined }
       refused = cannotDecrypt('damaged', 'the session key that a secret key opens does not fit it')
     } catch (error) {
@@ -64,28 +62,40 @@ export async function findSessionKey(
     }
   }
   if (passphrase !== undefined && passphrase.atHand === undefined && candidates.passphrases.length > 0) {
-    const found = await byPassphrase(candidates, await passphrase.get(), start)
+    const found = await byPassphrase(candidates, await passphrase.get(), data)
     if (found !== undefined) return found
   }
   throw refusal(candidates, passphrase?.atHand, refused)
 }
 
+/** The packets that go with the data. One that is for data of another kind was put there by somebody else. */
+function candidatesFor(data: EncryptedData, all: Candidates): Candidates {
+  return {
+    passphrases: all.passphrases.filter(({ version }) => data.passphraseVersions.includes(version)),
+    publicKeys: all.publicKeys.filter(({ version }) => data.publicKeyVersions.includes(version)),
+    refused: all.refused,
+  }
+}
+
 async function byPassphrase(
   candidates: Candidates,
   keys: PassphraseKeys,
-  start: Uint8Array,
+  data: EncryptedData,
 ): Promise<Found | undefined> {
   for (const packet of candidates.passphrases) {
-    const session = await openPassphrasePacket(packet, keys)
-    if (session !== undefined && fitting([session], start) !== undefined) return { session, by: keys }
+    const session = await openPassphrasePacket(packet, keys, data.cipher)
+    if (session !== undefined && (await fitting([session], data)) !== undefined) return { session, by: keys }
   }
   return undefined
 }
 
 /** The first that passes the check; the others are overwritten. */
-function fitting(sessions: readonly SessionKey[], start: Uint8Array): SessionKey | undefined {
-  const found = sessions.find((session) => passesQuickCheck(session, start))
-  for (const session of sessions) if (session !== found) session.key.fill(0)
+async function fitting(sessions: readonly SessionKey[], data: EncryptedData): Promise<SessionKey | undefined> {
+  let found: SessionKey | undefined
+  for (const session of sessions) {
+    if (found === undefined && (session.proven === true || (await data.fits(session)))) found = session
+    else session.key.fill(0)
+  }
   return found
 }
 

@@ -24,7 +24,11 @@ const maxHiddenPackets = 32
  */
 export function gpgSecretKeys(program: GpgProgram, passphrase: () => Promise<Uint8Array | undefined>): SecretKeys {
   return {
-    async open(packets, data) {
+    async open(all, data) {
+      const packets = all.filter(({ version }) => version <= 3)
+      if (packets.length === 0) {
+        throw cannotDecrypt('no-secret-key', 'its session key packets are as of RFC 9580, which gpg does not read')
+      }
       const hidden = packets.filter(({ keyId }) => keyId === hiddenKeyId).length
       if (hidden > maxHiddenPackets) {
         throw cannotDecrypt('too-large', `it has more than ${maxHiddenPackets} hidden recipients`)
@@ -46,7 +50,8 @@ async function askGpg(
   await gpg.write(encodeMessageHead(packets, data))
   const answer = await gpg.answer()
   for (const line of answer.status) {
-    const [, cipherId, key] = /^SESSION_KEY (\d{1,3}):([0-9A-F]{2,128})$/.exec(line) ?? []
+    // The cipher, and the mode of authenticated encryption if there is one.
+    const [, cipherId, key] = /^SESSION_KEY (\d{1,3})(?:\.\d{1,3})?:([0-9A-F]{2,128})$/.exec(line) ?? []
     if (cipherId !== undefined && key !== undefined) return sessionKey(Number(cipherId), Buffer.from(key, 'hex'))
   }
   throw refusal(answer, packets)

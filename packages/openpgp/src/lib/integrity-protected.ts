@@ -1,7 +1,8 @@
-import { createCipheriv, createDecipheriv, createHash, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createHash, timingSafeEqual } from 'node:crypto'
+import type { Cipher, NativeCipher } from './algorithms.ts'
+import type { CfbDecipher } from './cfb.ts'
 import { cannotDecrypt } from './errors.ts'
 import { PacketWriter } from './packet-writer.ts'
-import type { SessionKey } from './session-key.ts'
 
 export const integrityProtectedTag = 18
 /** Two bytes of header and a SHA-1. */
@@ -17,7 +18,7 @@ export class IntegrityProtectedWriter {
   readonly #hash = createHash('sha1')
 
   /** @param noise - As many random bytes as a block has. */
-  constructor({ cipher, key }: SessionKey, noise: Uint8Array) {
+  constructor({ cipher, key }: { cipher: NativeCipher; key: Uint8Array }, noise: Uint8Array) {
     this.#cipher = createCipheriv(cipher.native, key, new Uint8Array(cipher.blockBytes))
     this.#packet.push([Uint8Array.of(1), this.#encrypt(Uint8Array.of(...noise, ...noise.subarray(-2)))])
   }
@@ -49,14 +50,9 @@ export const quickCheckBytes = 18
  * passes once in 65,536 times. (That an attacker who may ask often learns from the answer concerns keys that stand in
  * a server; here the one who asks holds the passphrase.)
  */
-export function passesQuickCheck(session: SessionKey, start: Uint8Array): boolean {
-  const { blockBytes } = session.cipher
-  const plain = createDecipher(session).update(start.subarray(0, blockBytes + 2))
+export function passesQuickCheck(decipher: CfbDecipher, { blockBytes }: Cipher, start: Uint8Array): boolean {
+  const plain = decipher.update(start.subarray(0, blockBytes + 2))
   return plain[blockBytes] === plain[blockBytes - 2] && plain[blockBytes + 1] === plain[blockBytes - 1]
-}
-
-function createDecipher({ cipher, key }: SessionKey) {
-  return createDecipheriv(cipher.native, key, new Uint8Array(cipher.blockBytes))
 }
 
 /**
@@ -64,17 +60,15 @@ function createDecipher({ cipher, key }: SessionKey) {
  * it may hold the code that ends the body.
  */
 export class IntegrityProtectedReader {
-  readonly #decipher: ReturnType<typeof createDecipheriv>
+  readonly #decipher: CfbDecipher
   readonly #hash = createHash('sha1')
   #prefixLeft: number
   #held: Uint8Array[] = []
   #heldBytes = 0
 
-  /** The key in `session` is overwritten. */
-  constructor(session: SessionKey) {
-    this.#decipher = createDecipher(session)
-    this.#prefixLeft = session.cipher.blockBytes + 2
-    session.key.fill(0)
+  constructor(decipher: CfbDecipher, { blockBytes }: Cipher) {
+    this.#decipher = decipher
+    this.#prefixLeft = blockBytes + 2
   }
 
   /** Packets that are certainly not the code; whether they are what was written shows at the end. */

@@ -46,7 +46,7 @@ export function createKeyEnvelope(options: KeyEnvelopeOptions): KeyEnvelope {
     suffixOf: () => '.gpg',
     seal: (_kind, plain) => seal(plain, sealer),
     open: (_kind, stored) => opener.open(stored),
-    lagBytes: lagBytesOf(sealer.compression) + signature,
+    lagBytes: lagBytesOf(sealer) + signature,
     prepare: async (use) => (use === 'seal' ? sealer.prepare() : opener.prepare()),
   }
 }

@@ -1,6 +1,7 @@
 import type { CompressionOptions } from './encrypt.ts'
 import type { GpgProgram } from './gpg-process.ts'
 import type { KeyFile, KeySource } from './key-source.ts'
+import type { OpenPgpProfile } from './profile.ts'
 import type { Passphrase, PassphraseSource } from './passphrase-source.ts'
 import type { KeyPassphrase } from './secret-key-files.ts'
 import type { Verdict } from './verifier.ts'
@@ -44,14 +45,18 @@ export interface KeyEnvelopeOptions {
   readonly gpg?: GpgOptions
   /** `zip` at level 4. */
   readonly compression?: CompressionOptions
-  /** `AES256`; also `AES192`, `AES128`, `CAMELLIA256`, `CAMELLIA192`, `CAMELLIA128`, `3DES`. */
+  /** What is written: `rfc4880`, which every GnuPG reads; or `rfc9580`, which none does so far. Both are always read. */
+  readonly profile?: OpenPgpProfile
+  /** `AES256`; also `AES192`, `AES128`, `CAMELLIA256`, `CAMELLIA192`, `CAMELLIA128`, `3DES`. Of the profile `rfc9580` only AES. */
   readonly cipher?: string
   /** Of signatures: `SHA512`; also `SHA384`, `SHA256`, `SHA224`. */
   readonly digest?: string
-  /** Stretches the passphrase: `SHA256`; also `SHA512`, `SHA384`, `SHA224`, `SHA1`. */
+  /** Stretches the passphrase: `SHA256`; also `SHA512`, `SHA384`, `SHA224`, `SHA1`. Of the profile `rfc4880`. */
   readonly s2kDigest?: string
-  /** Bytes hashed to stretch the passphrase: one of OpenPGP's 256 values; 65,011,712, the largest. */
+  /** Bytes hashed to stretch the passphrase: one of OpenPGP's 256 values; 65,011,712, the largest. Of the profile `rfc4880`. */
   readonly s2kCount?: number
+  /** Memory that Argon2 takes to stretch the passphrase, a power of two; 64 MiB. Of the profile `rfc9580`. */
+  readonly argon2Bytes?: number
   /** Random bytes; the system's. */
   readonly random?: (count: number) => Uint8Array
   /** The clock, in milliseconds: for dates, and for whether keys have expired. */

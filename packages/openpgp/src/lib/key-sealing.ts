@@ -6,8 +6,8 @@ import { keyFileSigner } from './key-file-signer.ts'
 import { gpgProgram, type KeyEnvelopeOptions, keyPassphrase } from './key-options.ts'
 import { type KeySource, shownSource } from './key-source.ts'
 import type { LazyPassphrase } from './passphrase-source.ts'
+import { chooseWriting, type Writing } from './profile.ts'
 import { findRecipients } from './recipients.ts'
-import { encodeCount, type S2k, saltBytes } from './s2k.ts'
 import type { Signer } from './signing.ts'
 
 export interface KeySealer extends Sealer {
@@ -24,15 +24,14 @@ export function createKeySealer(options: KeyEnvelopeOptions, passphrase: LazyPas
   const { random = randomBytes, nowMs = Date.now, signal } = options
   const cipher = chosen('cipher', options.cipher, aes256, cipherByName)
   const hash = chosen('digest', options.digest, sha512, (name) => strong(hashByName(name)))
-  const s2kHash = chosen('digest', options.s2kDigest, sha256, hashByName)
-  const { s2kCount = 65_011_712 } = options
-  encodeCount(s2kCount)
-  const newS2k = () => ({ hash: s2kHash, salt: random(saltBytes), count: s2kCount })
-  const wrap = once(() => findWrap(options, passphrase, newS2k, nowMs))
+  const s2kHash = options.s2kDigest === undefined ? undefined : chosen('digest', options.s2kDigest, sha256, hashByName)
+  const { profile, s2kCount, argon2Bytes } = options
+  const writing = chooseWriting({ profile, cipher, s2kHash, s2kCount, argon2Bytes, random })
+  const wrap = once(() => findWrap(options, passphrase, writing, nowMs))
   const { signer: source } = options
   const signer = source === undefined ? undefined : once(() => findSigner(source, hash, options, nowMs))
   return {
-    cipher,
+    writing,
     wrap: async (session) => (await wrap())(session),
     signer,
     compression: checkedCompression(options.compression),
@@ -49,19 +48,27 @@ export function createKeySealer(options: KeyEnvelopeOptions, passphrase: LazyPas
 async function findWrap(
   options: KeyEnvelopeOptions,
   passphrase: LazyPassphrase | undefined,
-  newS2k: () => S2k,
+  writing: Writing,
   nowMs: () => number,
 ): Promise<Sealer['wrap']> {
   const { recipients = [], hiddenRecipients = [], gpg } = options
   if (recipients.length + hiddenRecipients.length > 0) {
     const trusted = gpg?.trustAll !== true
-    const found = await findRecipients({ recipients, hiddenRecipients, gpg: gpgProgram(options), trusted, nowMs })
+    const { publicKeyVersion: version } = writing
+    const found = await findRecipients({
+      recipients,
+      hiddenRecipients,
+      gpg: gpgProgram(options),
+      trusted,
+      version,
+      nowMs,
+    })
     return async (session) => found.wrap(session)
   }
   if (passphrase === undefined) throw new TypeError('Cannot encrypt: there are neither recipients nor a passphrase')
   const keys = await passphrase.get()
   if (keys.empty) throw new RangeError('Cannot encrypt with the passphrase: it is empty')
-  return passphraseWrap(keys, newS2k())
+  return passphraseWrap(keys, writing)
 }
 
 async function findSigner(

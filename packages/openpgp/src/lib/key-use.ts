@@ -1,4 +1,4 @@
-import type { Key, Subkey } from 'openpgp'
+import type { Config, Key, Subkey } from 'openpgp'
 import { OpenPgpError } from './errors.ts'
 import type { KeyPurpose } from './gpg-keyring.ts'
 import { type KeySource, reasonOf, shownSource } from './key-source.ts'
@@ -16,7 +16,13 @@ const usesOf = { 'encrypt to': 'encryption', 'sign with': 'signing', 'check sign
  *
  * @throws OpenPgpError `unusable-key` with the reason, naming the key
  */
-export async function chooseKey(key: Key, source: KeySource, purpose: KeyPurpose, nowMs: number): Promise<UsableKey> {
+export async function chooseKey(
+  key: Key,
+  source: KeySource,
+  purpose: KeyPurpose,
+  nowMs: number,
+  versions: readonly number[] = [4],
+): Promise<UsableKey> {
   const config = keyRules(await openPgpJs())
   const now = new Date(nowMs)
   let reason: unknown
@@ -24,8 +30,8 @@ export async function chooseKey(key: Key, source: KeySource, purpose: KeyPurpose
     const chosen = await (purpose === 'encrypt to'
       ? key.getEncryptionKey(undefined, now, undefined, config)
       : key.getSigningKey(undefined, now, undefined, config))
-    // Packets of version 3 and one-pass signatures of version 3 are for keys of version 4.
-    if (chosen.keyPacket.version === 4) return chosen
+    // Session key packets and one-pass signatures of version 3 are for keys of version 4.
+    if (versions.includes(chosen.keyPacket.version)) return chosen
     reason = new Error(`it has version ${chosen.keyPacket.version}, which is not supported`)
   } catch (error) {
     // Its words are for programmers; what a person needs is found out here.
@@ -37,6 +43,22 @@ export async function chooseKey(key: Key, source: KeySource, purpose: KeyPurpose
     `Cannot ${purpose} ${shownSource(source)}: ${fact} (${key.getFingerprint().toUpperCase()})`,
     { cause: reason },
   )
+}
+
+/** Feature flag (RFC 9580, section 5.2.3.32): encrypted data of version 2. */
+const readsVersion2 = 0x08
+
+/** Whether a key says that its owner reads what is written as of RFC 9580. */
+export async function readsRfc9580(key: Key, nowMs: number): Promise<boolean> {
+  const config = keyRules(await openPgpJs())
+  const signed = key as unknown as SelfSigned
+  const { features } = await signed.getPrimarySelfSignature(new Date(nowMs), undefined, config)
+  return ((features?.[0] ?? 0) & readsVersion2) !== 0
+}
+
+/** What openpgp.js's keys have and do not declare: the signature that says what a key is for. */
+interface SelfSigned {
+  getPrimarySelfSignature(date: Date, user: undefined, config: Config): Promise<{ features: Uint8Array | null }>
 }
 
 /** Why a certificate has no key for a use; `undefined` when it is nothing of what is looked for. */

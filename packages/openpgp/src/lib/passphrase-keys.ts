@@ -1,4 +1,4 @@
-import { deriveKey, type S2k } from './s2k.ts'
+import { deriveKey, nameOfS2k, type S2k } from './s2k.ts'
 
 /** A set of several hundred files has at most a few dozen runs, each with a salt of its own. */
 const keptKeys = 256
@@ -23,7 +23,7 @@ export class PassphraseKeys {
 
   /** A copy of the key, which the caller overwrites when done. */
   async derive(s2k: S2k, keyBytes: number): Promise<Uint8Array> {
-    const name = `${s2k.hash.id} ${Buffer.from(s2k.salt).toString('hex')} ${s2k.count} ${keyBytes}`
+    const name = `${nameOfS2k(s2k)} ${keyBytes}`
     let derived = this.#derived.get(name)
     // Taken out and put back: the oldest used comes first.
     this.#derived.delete(name)
@@ -37,7 +37,8 @@ export class PassphraseKeys {
   #forgetOldest(): void {
     for (const [name, derived] of this.#derived) {
       this.#derived.delete(name)
-      void derived.then((key) => key.fill(0))
+      // One that failed was told to whoever asked for it, and holds nothing.
+      derived.then((key) => key.fill(0)).catch(() => undefined)
       return
     }
   }

@@ -1,6 +1,7 @@
+import { OpenPgpError } from './errors.ts'
 import type { KeySource, PublicKeyOptions } from './key-source.ts'
-import { findPublicKey } from './key-source.ts'
-import { chooseKey, type UsableKey } from './key-use.ts'
+import { findPublicKey, shownSource } from './key-source.ts'
+import { chooseKey, readsRfc9580, type UsableKey } from './key-use.ts'
 import { type OpenPgpJs, openPgpJs } from './openpgp-js.ts'
 import { encodePacket } from './packet-writer.ts'
 import type { SessionKey } from './session-key.ts'
@@ -9,6 +10,8 @@ export interface RecipientOptions extends PublicKeyOptions {
   readonly recipients: readonly KeySource[]
   /** Who of them a message is for does not show in it. */
   readonly hiddenRecipients: readonly KeySource[]
+  /** Of the packets that hold the session key; 6 is for keys that say that they read RFC 9580. */
+  readonly version: 3 | 6
   readonly nowMs: () => number
 }
 
@@ -25,7 +28,7 @@ export interface Recipients {
  * @throws OpenPgpError `no-key`, `unusable-key` or `gpg`, naming the key
  */
 export async function findRecipients(options: RecipientOptions): Promise<Recipients> {
-  const { recipients, hiddenRecipients, nowMs } = options
+  const { recipients, hiddenRecipients, version, nowMs } = options
   const found = new Map<string, { chosen: UsableKey; hidden: boolean }>()
   for (const [sources, hidden] of [
     [recipients, false],
@@ -33,7 +36,13 @@ export async function findRecipients(options: RecipientOptions): Promise<Recipie
   ] as const) {
     for (const source of sources) {
       const key = await findPublicKey(source, 'encrypt to', options)
-      const chosen = await chooseKey(key, source, 'encrypt to', nowMs())
+      const chosen = await chooseKey(key, source, 'encrypt to', nowMs(), version === 6 ? [4, 6] : [4])
+      if (version === 6 && !(await readsRfc9580(key, nowMs()))) {
+        throw new OpenPgpError(
+          'unusable-key',
+          `Cannot encrypt to ${shownSource(source)}: it does not say that its owner reads RFC 9580, as keys of gpg never do`,
+        )
+      }
       // Named twice is meant once.
       found.set(`${chosen.getFingerprint()} ${String(hidden)}`, { chosen, hidden })
     }
@@ -42,7 +51,9 @@ export async function findRecipients(options: RecipientOptions): Promise<Recipie
   return {
     async wrap(session) {
       const js = await openPgpJs()
-      const bodies = await Promise.all(all.map(async ({ chosen, hidden }) => wrapFor(js, chosen, hidden, session)))
+      const bodies = await Promise.all(
+        all.map(async ({ chosen, hidden }) => wrapFor(js, version, chosen, hidden, session)),
+      )
       return Buffer.concat(bodies.map((body) => encodePacket(1, body)))
     },
   }
@@ -61,12 +72,13 @@ interface SessionKeyPacketClass {
 
 async function wrapFor(
   js: OpenPgpJs,
+  version: 3 | 6,
   { keyPacket }: UsableKey,
   anonymousRecipient: boolean,
   session: SessionKey,
 ): Promise<Uint8Array> {
   const packet = (js.PublicKeyEncryptedSessionKeyPacket as unknown as SessionKeyPacketClass).fromObject({
-    version: 3,
+    version,
     encryptionKeyPacket: keyPacket,
     anonymousRecipient,
     sessionKey: session.key,

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { type Hash, hashById } from './algorithms.ts'
+import { type Argon2S2k, deriveByArgon2, encodeArgon2, parseArgon2 } from './argon2.ts'
 
-/** How a passphrase becomes a key: a string-to-key specifier (RFC 4880, section 3.7). */
-export interface S2k {
+/** How a passphrase becomes a key: a string-to-key specifier (RFC 9580, section 3.7). */
+export type S2k = HashedS2k | Argon2S2k
+
+/** By a hash: simple, salted, or iterated and salted. */
+export interface HashedS2k {
   readonly hash: Hash
   /** Eight bytes; empty for the simple kind, which has none. */
   readonly salt: Uint8Array
@@ -17,6 +21,7 @@ export const saltBytes = 8
 export function parseS2k(bytes: Uint8Array): { s2k: S2k; length: number } | string {
   const [kind, hashId] = bytes
   if (kind === undefined) return 'its passphrase packet ends too early'
+  if (kind === 4) return parseArgon2(bytes)
   const length = [2, 10, undefined, 11][kind]
   if (length === undefined)
     return `its passphrase is stretched by ${stretchings.get(kind) ?? `method ${kind}`}, which is not supported`
@@ -27,13 +32,11 @@ export function parseS2k(bytes: Uint8Array): { s2k: S2k; length: number } | stri
   return { s2k: { hash, salt, count: kind === 3 ? decodeCount(bytes[10]!) : 0 }, length }
 }
 
-const stretchings = new Map([
-  [4, 'Argon2'],
-  [101, "GnuPG's private method"],
-])
+const stretchings = new Map([[101, "GnuPG's private method"]])
 
-/** An iterated and salted specifier as bytes. @throws RangeError when no octet stands for its count */
+/** A specifier as bytes, other than a simple or salted one. @throws RangeError when no octet stands for its count */
 export function encodeS2k(s2k: S2k): Uint8Array {
+  if ('passes' in s2k) return encodeArgon2(s2k)
   return Uint8Array.of(3, s2k.hash.id, ...s2k.salt, encodeCount(s2k.count))
 }
 
@@ -51,11 +54,21 @@ export function encodeCount(count: number): number {
 const sliceBytes = 4 * 1024 * 1024
 const blockBytes = 256 * 1024
 
+/** A name that two specifiers share if and only if they are the same. */
+export function nameOfS2k(s2k: S2k): string {
+  const salt = Buffer.from(s2k.salt).toString('hex')
+  if ('passes' in s2k) return `argon2 ${salt} ${s2k.passes} ${s2k.lanes} ${s2k.memoryExponent}`
+  return `${s2k.hash.id} ${salt} ${s2k.count}`
+}
+
 /**
  * The key of `keyBytes` bytes that a passphrase gives. At most 65 MB are hashed per digest's length of key, in slices
- * that let the event loop turn in between.
+ * that let the event loop turn in between; Argon2 lets nothing turn, for up to four seconds.
+ *
+ * @throws OpenPgpError `unsupported` when Argon2 is not at hand
  */
 export async function deriveKey(passphrase: Uint8Array, s2k: S2k, keyBytes: number): Promise<Uint8Array> {
+  if ('passes' in s2k) return deriveByArgon2(passphrase, s2k, keyBytes)
   const unitBytes = s2k.salt.length + passphrase.length
   const totalBytes = Math.max(s2k.count, unitBytes)
   const block = repeated(s2k.salt, passphrase, Math.min(totalBytes, blockBytes))

@@ -1,5 +1,5 @@
 import type { SecretKeyPacket, SecretSubkeyPacket } from 'openpgp'
-import { cipherById } from './algorithms.ts'
+import { type Cipher, cipherById } from './algorithms.ts'
 import { cannotDecrypt, OpenPgpError } from './errors.ts'
 import type { SecretKeys } from './find-session-key.ts'
 import { type KeyFile, shownSource } from './key-source.ts'
@@ -22,7 +22,7 @@ const maxHiddenPackets = 32
 export function secretKeyFiles(files: readonly KeyFile[], passphrase: KeyPassphrase): SecretKeys {
   let reading: Promise<AnySecretPacket[]> | undefined
   return {
-    async open(packets) {
+    async open(packets, data) {
       const js = await openPgpJs()
       const keys = await (reading ??= readAll(files))
       const found: SessionKey[] = []
@@ -41,7 +41,7 @@ export function secretKeyFiles(files: readonly KeyFile[], passphrase: KeyPassphr
             locked ??= error
             continue
           }
-          const session = await openPacket(js, packet, key)
+          const session = await openPacket(js, packet, key, data.cipher)
           if (session !== undefined) found.push(session)
         }
       }
@@ -91,12 +91,18 @@ async function openPacket(
   js: OpenPgpJs,
   packet: PublicKeyPacket,
   key: AnySecretPacket,
+  dataCipher: Cipher | undefined,
 ): Promise<SessionKey | undefined> {
   const opened = new js.PublicKeyEncryptedSessionKeyPacket() as unknown as SessionKeyPacket
   const { x25519, x448 } = js.enums.publicKey
   try {
     opened.read(packet.body)
     if (opened.publicKeyAlgorithm !== key.algorithm) return undefined
+    if (packet.version === 6) {
+      await opened.decrypt(key)
+      // It does not say for which cipher it is: the data does.
+      return dataCipher === undefined ? undefined : sessionKeyOf(dataCipher.id, opened.sessionKey!)
+    }
     const inTheOpen = key.algorithm === x25519 || key.algorithm === x448
     // As one of version 6 it is not asked for its cipher, of which openpgp.js knows fewer: that is then the first byte.
     if (!inTheOpen) opened.version = 6

@@ -189,6 +189,14 @@ describe('checkLayers()', () => {
     ])
   })
 
+  it('allows what is computed at run time in the files that are listed for it, and no others', () => {
+    write('packages/openpgp/package.json', manifest('openpgp'))
+    for (const name of ['openpgp-js-parts', 'x']) {
+      write(`packages/openpgp/src/lib/${name}.ts`, 'const name = "openpgp/part"\nawait import(name)\n')
+    }
+    expect(lines()).toEqual(['packages/openpgp/src/lib/x.ts:2: imports what is computed at run time [unprovable]'])
+  })
+
   it('sees a package without a place in the house', () => {
     write('packages/utils/package.json', manifest('utils'))
     expect(lines()).toEqual(['packages/utils: has no place in the house [unknown-package]'])
