@@ -6,5 +6,6 @@ export {
   duplicityVersions,
   inWorldOf,
   plainEnv,
+  trixiePeer,
   type WorldOptions,
 } from './lib/worlds.ts'

@@ -1,4 +1,4 @@
-import { createKeyEnvelope, type KeyEnvelope, type Verdict } from '@coalmine/openpgp'
+import { createKeyEnvelope, type KeyEnvelope, type OpenPgpProfile, type Verdict } from '@coalmine/openpgp'
 import { CommandError, exitCode } from './exit-codes.ts'
 import { keysOf } from './keys.ts'
 import type { Log } from './log.ts'
@@ -47,6 +47,7 @@ export function makeEnvelope(parts: EnvelopeParts): KeyEnvelope {
         return keys.signerIsRecipient && atHand ? ask() : undefined
       },
       gpg: keys.gpg,
+      profile: settings.text('openpgp-profile') as OpenPgpProfile | undefined,
       cipher,
       digest,
       s2kDigest,

@@ -120,6 +120,13 @@ export const optionTable: readonly OptionRow[] = [
     help: "gpg's options for cipher, digest, s2k, compression, homedir, trust; others are refused",
     repeatable: true,
   },
+  {
+    name: 'openpgp-profile',
+    type: 'text',
+    argument: 'PROFILE',
+    help: 'rfc4880, what every gpg reads (default), or rfc9580: AES in OCB mode and Argon2, which no gpg reads',
+    actions: writing,
+  },
   { name: 'no-encryption', type: 'flag', help: 'write (full) or expect (elsewhere) plain volumes' },
   { name: 'no-compression', type: 'flag', help: 'do not compress', actions: writing },
   {

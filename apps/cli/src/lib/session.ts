@@ -209,9 +209,12 @@ class LazyEnvelope {
   }
 }
 
+/** Options that say how to encrypt. */
+const encrypting = ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key', 'openpgp-profile'] as const
+
 async function writingEnvelope({ settings }: Context, storage: Storage, passphrase: LazyEnvelope): Promise<Envelope> {
   if (!settings.flag('no-encryption')) return passphrase.writing(await isEmpty(storage))
-  const key = ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key'].find((name) => settings.raw(name))
+  const key = encrypting.find((name) => settings.raw(name))
   if (key !== undefined) throw new UsageError(`Cannot take both "--no-encryption" and "--${key}": say one`)
   if (settings.flag('no-compression')) return plainEnvelope()
   return gzipEnvelope(deflating(settings))

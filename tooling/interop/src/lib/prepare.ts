@@ -8,8 +8,11 @@ import {
   type DuplicityVersion,
   duplicityVersions,
   hostDuplicity,
+  inWorldOf,
   lookAgain,
   plainEnv,
+  trixiePeer,
+  trixiePrograms,
 } from './worlds.ts'
 
 /** Programs by name, and the Debian package of each. */
@@ -28,7 +31,11 @@ const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
 
 /** Everything that the tests compare with, and whether it is here. */
 export function allPeers(): Peer[] {
-  return [...versions.map((version) => duplicityPeer(version)), ...Object.keys(packages).map((name) => peer(name))]
+  return [
+    ...versions.map((version) => duplicityPeer(version)),
+    ...trixiePrograms.map(trixiePeer),
+    ...Object.keys(packages).map((name) => peer(name)),
+  ]
 }
 
 /** What is here, with the version it says it has, one line each. */
@@ -43,8 +50,10 @@ async function versionOf(name: string): Promise<string> {
   const version = versions.find((each) => name === `duplicity ${each}`)
   if (version !== undefined)
     return hostDuplicity() === version ? 'installed' : `in a Debian ${duplicityVersions[version]} of its own`
-  const { stdout } = await run([name, '--version'])
-  return stdout.toString().split('\n', 1)[0]?.trim() ?? 'says no version'
+  const program = trixiePrograms.find((each) => name === trixiePeer(each).name)
+  const argv = program === undefined ? [name, '--version'] : inWorldOf('3.0.4', [program, 'version'])
+  const { stdout, stderr } = await run(argv)
+  return (stdout.length > 0 ? stdout : stderr).toString().split('\n', 1)[0]?.trim() ?? 'says no version'
 }
 
 /**
@@ -70,6 +79,7 @@ export async function preparePeers(say: (line: string) => void): Promise<Peer[]>
     if (!peer('debootstrap').available) await install(['debootstrap'], say)
     if (peer('debootstrap').available) await bootstrap(version, say)
   }
+  await addPrograms(say)
   return missing()
 }
 
@@ -77,6 +87,8 @@ const quiet = {
   env: { ...process.env, ...plainEnv, PATH: process.env['PATH'], DEBIAN_FRONTEND: 'noninteractive' },
   timeoutMs: 600_000,
 }
+
+const inDebian = { ...quiet, env: { ...quiet.env, PATH: plainEnv.PATH } }
 
 async function install(names: readonly string[], say: (line: string) => void): Promise<void> {
   const argv = ['apt-get', 'install', '--yes', '--no-install-recommends', ...names]
@@ -89,6 +101,21 @@ async function install(names: readonly string[], say: (line: string) => void): P
   if (code !== 0) say(`apt-get ended with code ${code}: ${stderr.toString().trim()}`)
 }
 
+/** Installs what is not yet where duplicity 3.0.4 is. */
+async function addPrograms(say: (line: string) => void): Promise<void> {
+  const wanted = trixiePrograms.filter((program) => !trixiePeer(program).available)
+  if (wanted.length === 0 || !duplicityPeer('3.0.4').available) return
+  if (hostDuplicity() === '3.0.4') return install(wanted, say)
+  const within = ['chroot', debianFolder('3.0.4'), 'apt-get']
+  const argv = [...within, 'install', '--yes', '--no-install-recommends', ...wanted]
+  say(argv.join(' '))
+  // The folder has the lists of the day it was made.
+  await run([...within, 'update'], inDebian)
+  const { code, stderr } = await run(argv, inDebian)
+  if (code !== 0) say(`apt-get ended with code ${code}: ${stderr.toString().trim()}`)
+  await run([...within, 'clean'], inDebian)
+}
+
 async function bootstrap(version: DuplicityVersion, say: (line: string) => void): Promise<void> {
   const folder = debianFolder(version)
   const suite = duplicityVersions[version]
@@ -99,7 +126,7 @@ async function bootstrap(version: DuplicityVersion, say: (line: string) => void)
   const argv = [
     'debootstrap',
     '--variant=minbase',
-    '--include=python3-cffi-backend,duplicity,gnupg',
+    `--include=python3-cffi-backend,duplicity,gnupg,${trixiePrograms.join(',')}`,
     suite,
     building,
     mirror.url,

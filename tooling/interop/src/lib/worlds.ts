@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Peer } from '@coalmine/fixtures'
+import { type Peer, peer } from '@coalmine/fixtures'
 
 /** The real programs that Coalmine takes turns with, and the Debian release that has each. */
 export const duplicityVersions = { '0.8.22': 'bookworm', '3.0.4': 'trixie' } as const
@@ -56,6 +56,22 @@ export function duplicityPeer(version: DuplicityVersion): Peer {
   if (process.getuid?.() !== 0)
     return { name, available: false, why: `${name} is prepared, but only root can enter it` }
   return { name, available: true }
+}
+
+/** Programs of that Debian with which messages are compared: newer than gpg 2.2, or by others. */
+export const trixiePrograms = ['sq', 'sqop', 'rsop'] as const
+
+/**
+ * Whether a program can be run where duplicity 3.0.4 lives: in the prepared Debian, or here if that is the one. gpg is
+ * 2.4 there.
+ */
+export function trixiePeer(program: (typeof trixiePrograms)[number] | 'gpg'): Peer {
+  const world = duplicityPeer('3.0.4')
+  const name = `${program} of Debian ${duplicityVersions['3.0.4']}`
+  if (!world.available) return { name, available: false, why: world.why }
+  const found =
+    hostDuplicity() === '3.0.4' ? peer(program).available : existsSync(join(debianFolder('3.0.4'), 'usr/bin', program))
+  return found ? { name, available: true } : { name, available: false, why: `${program} is not in that Debian` }
 }
 
 // Runs in a mount and process namespace of its own, so the mounts, and a gpg-agent left behind, end with it. What is

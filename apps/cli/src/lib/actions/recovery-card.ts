@@ -43,8 +43,15 @@ async function describe(url: RawPath, { storage, chains, settings }: Described):
   const [newest = [], ...older] = all
   const sets = inOrder.flatMap((chain) => chain.sets)
   const encrypted = sets.filter((set) => set.encrypted)
-  const byPassphrase = await Promise.all(encrypted.map((set) => needsOnlyPassphrase(storage, set)))
-  const passphrase = encrypted.length > 0 && byPassphrase.every(Boolean)
+  const firsts = await Promise.all(encrypted.map((set) => firstPacket(storage, set)))
+  const unread = encrypted[firsts.findIndex((first) => first?.version === 6)]
+  if (unread !== undefined) {
+    throw new CommandError(
+      exitCode.unbuilt,
+      `Cannot print a recovery card: the set of ${formatTime(unread.endSeconds)} was written with "--openpgp-profile rfc9580", which gpg does not read`,
+    )
+  }
+  const passphrase = encrypted.length > 0 && firsts.every((first) => first?.tag === passphraseTag)
   const from = folderOf(url)
   return {
     storage: storage.info.display,
@@ -97,15 +104,28 @@ function cardSet(set: BackupSet, name: string, volumes: number): CardSet {
   return { kind: set.times.type === 'full' ? 'full' : 'incremental', time, name, volumes, bytes: stored, missing }
 }
 
-/** Whether the first packet of a set's manifest is a passphrase's; one for a key comes first where there is one. */
-async function needsOnlyPassphrase(storage: Storage, { manifest }: BackupSet): Promise<boolean> {
-  if (manifest === undefined) return false
+const passphraseTag = 3
+
+/**
+ * Type and version of the first packet of a set's manifest: a passphrase's, where there is none for a key, which comes
+ * first. RFC 9580 has version 6 of both.
+ */
+async function firstPacket(
+  storage: Storage,
+  { manifest }: BackupSet,
+): Promise<{ tag: number; version: number | undefined } | undefined> {
+  if (manifest === undefined) return undefined
+  const start: number[] = []
   for await (const chunk of storage.get(manifest.key)) {
-    const first = chunk[0]!
-    const tag = (first & 0x40) === 0 ? (first >> 2) & 15 : first & 63
-    return tag === 3
+    start.push(...chunk.subarray(0, 8))
+    if (start.length >= 8) break
   }
-  return false
+  const [first, second] = start
+  if (first === undefined || second === undefined) return undefined
+  // The old format says how many bytes the length has; the new one shows it in the first of them.
+  const old = (first & 0x40) === 0
+  const lengthBytes = old ? 1 << (first & 3) : second < 192 ? 1 : second < 224 ? 2 : 5
+  return { tag: old ? (first >> 2) & 15 : first & 63, version: start[1 + lengthBytes] }
 }
 
 /** The folder that a `file` URL names, unless there is something in its name that paper does not show. */
