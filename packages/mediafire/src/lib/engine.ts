@@ -228,12 +228,13 @@ export class Engine {
     for (const [name, value] of pairs) if (secretParams.has(name)) this.secrets.addPassing(value)
     const query = formEncode(pairs)
     const url = new URL(content === undefined ? path : `${path}?${query}`, this.origin)
-    const headers = {
+    const headers: Record<string, string> = {
       ...this.#headers,
       accept: 'application/json',
       'accept-encoding': 'gzip',
       ...(content === undefined ? { 'content-type': 'application/x-www-form-urlencoded' } : content.headers),
     }
+    if (content !== undefined) headers['content-length'] = String(content.size)
     const idleMs = content === undefined ? this.#timeoutMs : this.stallMs
     return this.watched(attempted, idleMs, content === undefined ? 'timeout' : 'stalled', call.signal, (watch) => {
       const body = content === undefined ? query : this.#contentOf(content, watch)

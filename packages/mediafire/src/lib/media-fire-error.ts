@@ -95,6 +95,8 @@ export interface MediaFireErrorFacts {
   readonly attempted: string
   /** MediaFire's own number of the error. */
   readonly apiCode?: number
+  /** MediaFire's own number of what went wrong in an upload: `doupload.result` or `fileerror`. */
+  readonly uploadCode?: number
   /** MediaFire's own words, on one line, without secrets. */
   readonly apiMessage?: string
   readonly httpStatus?: number
@@ -116,6 +118,7 @@ export class MediaFireError extends Error {
   /** What was being done, after "Cannot". */
   readonly attempted: string
   readonly apiCode?: number
+  readonly uploadCode?: number
   readonly apiMessage?: string
   readonly httpStatus?: number
   readonly retry: Retry
@@ -130,6 +133,7 @@ export class MediaFireError extends Error {
     this.code = code
     this.attempted = facts.attempted
     this.apiCode = facts.apiCode
+    this.uploadCode = facts.uploadCode
     this.apiMessage = facts.apiMessage
     this.httpStatus = facts.httpStatus
     this.retry = facts.retry ?? usualRetry[code] ?? 'never'

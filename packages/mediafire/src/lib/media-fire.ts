@@ -1,6 +1,15 @@
+import type { ByteSource } from '@coalmine/bytes'
+import { DeviceApi } from './api-device.ts'
+import { FileApi } from './api-file.ts'
+import { FolderApi } from './api-folder.ts'
+import { SystemApi } from './api-system.ts'
+import { UploadApi } from './api-upload.ts'
+import { UserApi } from './api-user.ts'
 import { Caller, type CallAuth, type CallerOptions } from './caller.ts'
-import { Fields } from './fields.ts'
+import type { Fields } from './fields.ts'
 import type { Params } from './form.ts'
+import { uploadFile } from './upload.ts'
+import type { UploadOptions, UploadResult } from './upload-job.ts'
 
 export interface CallOptions {
   /** What the call needs: a session (the default), the token for uploads, or nothing. */
@@ -12,12 +21,31 @@ export interface CallOptions {
 
 export type MediaFireOptions = CallerOptions
 
+/** The calls of the service, typed. */
+export interface MediaFireApi {
+  readonly user: UserApi
+  readonly folder: FolderApi
+  readonly file: FileApi
+  readonly upload: UploadApi
+  readonly device: DeviceApi
+  readonly system: SystemApi
+}
+
 /** A client of MediaFire. Nothing happens before the first call; `close()` it. */
 export class MediaFire {
+  readonly api: MediaFireApi
   readonly #caller: Caller
 
   constructor(options: MediaFireOptions = {}) {
     this.#caller = new Caller(options)
+    this.api = {
+      user: new UserApi(this.#caller),
+      folder: new FolderApi(this.#caller),
+      file: new FileApi(this.#caller),
+      upload: new UploadApi(this.#caller),
+      device: new DeviceApi(this.#caller),
+      system: new SystemApi(this.#caller),
+    }
   }
 
   /**
@@ -30,6 +58,20 @@ export class MediaFire {
   call(action: string, params: Params = {}, options: CallOptions = {}): Promise<Fields> {
     const { auth = 'session', repeatable = onlyAsks(action), signal } = options
     return this.#caller.perform(auth, { action, params, repeatable, signal }, (fields) => fields)
+  }
+
+  /**
+   * Stores a file: nothing is sent that the service has already, and size and SHA-256 of what it has stored are compared.
+   *
+   * The source is read once for its hash, unless that is given, and its parts again as they are sent. After a crash, the same
+   * call goes on where the service's own list of units says.
+   *
+   * @throws MediaFireError `invalid` (the name), `exists`, `storage-full`, `too-large`, `stalled`, `mismatch`, `bad-source`, …;
+   * the source's own errors as they are.
+   */
+  upload(name: string, source: ByteSource, options: UploadOptions = {}): Promise<UploadResult> {
+    const { upload: api, file: files } = this.api
+    return uploadFile({ api, files, engine: this.#caller.engine }, name, source, options)
   }
 
   /** Ends what is under way, gives the token for uploads back, and lets go of the connections. */
