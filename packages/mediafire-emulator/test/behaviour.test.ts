@@ -157,14 +157,15 @@ it('20: the root is a missing, an empty and the named key, and has fewer fields'
 it('21: lists in chunks counted from 1; behind the end is an empty one', async () => {
   const emulator = await emulate()
   const bob = await login(emulator)
-  for (let n = 0; n < 205; n++) await bob.ok('folder/create', { foldername: `f${String(n).padStart(3, '0')}` })
+  const key = await bob.put('a.txt', 'x')
+  await bob.ok('file/copy', { quick_key: Array(204).fill(key).join(',') })
   const names: string[] = []
   const mores: unknown[] = []
   for (const chunk of ['1', '2', '3', '4']) {
-    const { folder_content: content } = await bob.ok('folder/get_content', { chunk })
-    const folders = items(content?.['folders'])
-    names.push(...folders.map((folder) => textOf(folder['name'])))
-    mores.push([content?.['chunk_number'], content?.['more_chunks'], folders.length])
+    const { folder_content: content } = await bob.ok('folder/get_content', { content_type: 'files', chunk })
+    const files = items(content?.['files'])
+    names.push(...files.map((file) => textOf(file['filename'])))
+    mores.push([content?.['chunk_number'], content?.['more_chunks'], files.length])
   }
   expect(mores).toEqual([
     ['1', 'yes', 100],
@@ -175,13 +176,14 @@ it('21: lists in chunks counted from 1; behind the end is an empty one', async (
   expect(names).toEqual([...names].sort())
   expect(new Set(names).size).toBe(205)
   const { folder_content: all } = await bob.ok('folder/get_content', {
+    content_type: 'files',
     chunk: '0',
     chunk_size: '400',
     order_direction: 'desc',
   })
-  const folders = items(all?.['folders'])
-  expect(folders.length).toBe(205)
-  expect(folders[0]?.['name']).toBe('f204')
+  const files = items(all?.['files'])
+  expect(files.length).toBe(205)
+  expect(files[0]?.['filename']).toBe('a.txt')
 })
 
 it('22: creating a folder twice gives the same one, or another name', async () => {
@@ -324,11 +326,12 @@ it('34: the change feed: revisions, blocks of 500, and the trash as a folder', a
   expect(changes['deleted']).toEqual({ files: [], folders: [] })
   const all = await bob.ok('device/get_changes', { revision: '0' })
   expect(items(all['updated']?.['folders']).map((folder) => folder['folderkey'])).toContain(folder_key)
-  for (let n = 0; n < 500; n++) await bob.ok('folder/create', { foldername: `f${n}` })
+  const other = await bob.put('b.txt', 'hello')
+  for (let n = 0; n < 2; n++) await bob.ok('file/copy', { quick_key: Array(300).fill(other).join(',') })
   const one = await bob.ok('device/get_changes', { revision: '499' })
   const two = await bob.ok('device/get_changes', { revision: '500' })
   expect([one['changes_list_block'], two['changes_list_block']]).toEqual(['500', '1000'])
-  const revisions = items(two['updated']?.['folders']).map((folder) => Number(folder['revision']))
+  const revisions = items(two['updated']?.['files']).map((file) => Number(file['revision']))
   expect(Math.min(...revisions)).toBe(501)
 })
 

@@ -90,6 +90,9 @@ export async function answerApi(world: World, asked: ApiRequest, faults: readonl
     const method = methodOf(route)
     if (method === undefined) throw new ApiFailure(253, `Unknown or not emulated: ${action}`)
     if (faults.some((fault) => fault.kind === 'expire')) expire(world, sent)
+    const refused = faults.find((fault) => fault.kind === 'error')
+    // These say that the call was never let in, and the key stays where it is.
+    if (refused && [104, 105, 127].includes(refused.code)) throw new ApiFailure(refused.code, refused.message)
     caller = authenticate(
       world,
       {
@@ -101,7 +104,6 @@ export async function answerApi(world: World, asked: ApiRequest, faults: readonl
       },
       sent,
     )
-    const refused = faults.find((fault) => fault.kind === 'error')
     if (refused && refused.applied !== true) throw new ApiFailure(refused.code, refused.message)
     mayGoOn(world, action, caller)
     const call: Call = {

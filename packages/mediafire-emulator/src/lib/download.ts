@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from './faults.ts'
 import type { StoredFile } from './records.ts'
-import { drop, type Exchange, htmlReply, send } from './reply.ts'
+import { drop, type Exchange, htmlReply, send, stall } from './reply.ts'
 import type { World } from './world.ts'
 import { typeOf } from './describe.ts'
 
@@ -84,7 +84,7 @@ async function serveContent(
   const handle = await open(world.blobs.pathOf(file.hash), 'r')
   const sent = Math.min(shown, cut?.bytes ?? shown)
   const stream = handle.createReadStream({ start, end: start + sent - 1, highWaterMark: 2 ** 20 })
-  const source = altered(stream, faults, log)
+  const source = altered(paused(stream, exchange, faults), faults, log)
   const isCut = sent < shown
   try {
     await pipeline(source, response, { end: !isCut })
@@ -92,6 +92,25 @@ async function serveContent(
   } catch (error) {
     // Whoever goes away in the middle of a download is nobody's fault.
     if (!request.socket.destroyed && !response.destroyed) throw error
+  }
+}
+
+/** Stops in the middle, when a fault says so. */
+async function* paused(
+  stream: AsyncIterable<Buffer>,
+  exchange: Exchange,
+  faults: readonly Fault[],
+): AsyncGenerator<Buffer> {
+  const fault = faults.find((each) => each.kind === 'stall' && each.when === 'during')
+  const pauses = fault?.kind === 'stall'
+  let room = pauses ? (fault.bytes ?? 0) : Infinity
+  for await (const chunk of stream) {
+    if (room <= chunk.length) {
+      if (room > 0) yield chunk.subarray(0, room)
+      if (pauses && !(await stall(exchange, fault.ms))) return
+    }
+    yield room > 0 && room <= chunk.length ? chunk.subarray(room) : chunk
+    room = room <= chunk.length ? Infinity : room - chunk.length
   }
 }
 

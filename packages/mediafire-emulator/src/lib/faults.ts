@@ -16,8 +16,11 @@ export type Fault =
   | { kind: 'content-type'; value: string }
   /** The token of the call dies, and the call is answered with 105. */
   | { kind: 'expire' }
-  /** Nothing happens for a while: before the work, or before the answer; without `ms` for ever. */
-  | { kind: 'stall'; when: 'before' | 'after'; ms?: number }
+  /**
+   * Nothing happens for a while: before the work, before the answer, or in the middle of a download, after so many
+   * `bytes`; without `ms` for ever.
+   */
+  | { kind: 'stall'; when: 'before' | 'after' | 'during'; ms?: number; bytes?: number }
   /** The request is carried out twice; the second answer is given. Not for bodies of uploads. */
   | { kind: 'duplicate' }
   /** A unit is confirmed and forgotten. */
@@ -84,7 +87,7 @@ const needs: Readonly<Record<Fault['kind'], Readonly<Record<string, string>>>> =
   status: { status: 'number', 'retryAfter?': 'string', 'applied?': 'boolean' },
   'content-type': { value: 'string' },
   expire: {},
-  stall: { when: 'string', 'ms?': 'number' },
+  stall: { when: 'string', 'ms?': 'number', 'bytes?': 'number' },
   duplicate: {},
   'lose-unit': {},
   patch: { set: 'object' },
@@ -172,8 +175,9 @@ function checkRule(rule: unknown): asserts rule is FaultRule {
       return refuse(`"${name}" of "${kind}" is not a whole number`)
     }
   }
-  if ('when' in fields && !['before', 'after'].includes(String(fault['when']))) {
-    return refuse(`"when" of "${kind}" is "before" or "after"`)
+  const moments = kind === 'stall' ? ['before', 'after', 'during'] : ['before', 'after']
+  if ('when' in fields && !moments.includes(String(fault['when']))) {
+    return refuse(`"when" of "${kind}" is one of ${moments.join(', ')}`)
   }
   const { status } = fault
   if (typeof status === 'number' && (status < 200 || status > 999)) return refuse('"status" is from 200 to 999')

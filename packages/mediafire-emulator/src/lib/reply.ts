@@ -73,7 +73,7 @@ export async function send(exchange: Exchange, reply: Reply, faults: readonly Fa
 }
 
 /** Waits; for ever without a time. @returns `false` when the caller has gone meanwhile. */
-async function stall({ request, response }: Exchange, ms: number | undefined): Promise<boolean> {
+export async function stall({ request, response }: Exchange, ms: number | undefined): Promise<boolean> {
   const gone = new AbortController()
   const leave = (): void => gone.abort()
   request.socket.once('close', leave)

@@ -11,8 +11,12 @@ export interface State extends Tables {
   foldersIn(owner: string, parent: string): ReadonlySet<string>
   /** Keys of the files directly in a folder of an account. */
   filesIn(owner: string, parent: string): ReadonlySet<string>
+  /** Keys of what has a name in a folder, in any case of its letters. */
+  named(table: 'folder' | 'file', owner: string, parent: string, name: string): ReadonlySet<string>
   /** Bytes of all files of an account, in the trash too. */
   usedBytes(owner: string): number
+  /** Whether an account has a file of this content, in a folder or anywhere. */
+  holds(owner: string, hash: string, parent?: string): boolean
   /** How many files, versions and uploads need these bytes. */
   uses(hash: string): number
   /** The latest upload of this content into this folder. */
@@ -62,7 +66,15 @@ export function openState(folder: string): State {
     },
     foldersIn: (owner, parent) => index.folders.get(`${owner}/${parent}`) ?? none,
     filesIn: (owner, parent) => index.files.get(`${owner}/${parent}`) ?? none,
+    named: (table, owner, parent, name) => index.names.get(nameKey(table, { owner, parent, name })) ?? none,
     usedBytes: (owner) => index.used.get(owner) ?? 0,
+    holds(owner, hash, parent) {
+      for (const key of index.hashes.get(hash) ?? none) {
+        const file = tables.file.get(key)
+        if (file?.owner === owner && (parent === undefined || file.parent === parent)) return true
+      }
+      return false
+    },
     uses: (hash) => index.uses.get(hash) ?? 0,
     uploadOf(owner, into, hash, size) {
       const key = index.uploads.get(`${owner}/${into}/${hash}/${size}`)
@@ -78,7 +90,25 @@ function* snapshot(tables: Tables): Iterable<readonly Change[]> {
   }
 }
 
+function nameKey(table: TableName, item: { owner: string; parent: string; name: string }): string {
+  return `${table}/${item.owner}/${item.parent}/${item.name.toLowerCase()}`
+}
+
+function put(map: Map<string, Set<string>>, place: string, key: string): void {
+  const set = map.get(place)
+  if (set === undefined) map.set(place, new Set([key]))
+  else set.add(key)
+}
+
+function take(map: Map<string, Set<string>>, place: string, key: string): void {
+  const set = map.get(place)
+  set?.delete(key)
+  if (set?.size === 0) map.delete(place)
+}
+
 function createIndex() {
+  const names = new Map<string, Set<string>>()
+  const hashes = new Map<string, Set<string>>()
   const folders = new Map<string, Set<string>>()
   const files = new Map<string, Set<string>>()
   const used = new Map<string, number>()
@@ -107,6 +137,8 @@ function createIndex() {
   const trackOf = (upload: Upload): string => `${upload.owner}/${upload.folder}/${upload.hash}/${upload.size}`
 
   return {
+    names,
+    hashes,
     folders,
     files,
     used,
@@ -116,10 +148,9 @@ function createIndex() {
       count(table, value, 1)
       if (table === 'folder' || table === 'file') {
         const item = value as StoredFile
-        const map = table === 'folder' ? folders : files
-        const set = map.get(placeOf(item))
-        if (set === undefined) map.set(placeOf(item), new Set([item.key]))
-        else set.add(item.key)
+        put(table === 'folder' ? folders : files, placeOf(item), item.key)
+        put(names, nameKey(table, item), item.key)
+        if (table === 'file') put(hashes, item.hash, item.key)
       } else if (table === 'upload') {
         const upload = value as Upload
         // An upload in one request has no units to go on with.
@@ -131,10 +162,9 @@ function createIndex() {
       count(table, value, -1)
       if (table === 'folder' || table === 'file') {
         const item = value as StoredFile
-        const map = table === 'folder' ? folders : files
-        const set = map.get(placeOf(item))
-        set?.delete(item.key)
-        if (set?.size === 0) map.delete(placeOf(item))
+        take(table === 'folder' ? folders : files, placeOf(item), item.key)
+        take(names, nameKey(table, item), item.key)
+        if (table === 'file') take(hashes, item.hash, item.key)
       } else if (table === 'upload') {
         const upload = value as Upload
         if (uploads.get(trackOf(upload)) === upload.key) uploads.delete(trackOf(upload))

@@ -57,7 +57,7 @@ function sameName({ settings }: World, one: string, other: string): boolean {
 
 /** What has a name in a folder already, too new to be seen or not. */
 export function fileNamed(world: World, owner: string, parent: string, name: string): StoredFile | undefined {
-  for (const key of world.state.filesIn(owner, parent)) {
+  for (const key of world.state.named('file', owner, parent, name)) {
     const file = world.state.file.get(key)
     if (file !== undefined && sameName(world, file.name, name)) return file
   }
@@ -65,7 +65,7 @@ export function fileNamed(world: World, owner: string, parent: string, name: str
 }
 
 export function folderNamed(world: World, owner: string, parent: string, name: string): Folder | undefined {
-  for (const key of world.state.foldersIn(owner, parent)) {
+  for (const key of world.state.named('folder', owner, parent, name)) {
     const folder = world.state.folder.get(key)
     if (folder !== undefined && sameName(world, folder.name, name)) return folder
   }

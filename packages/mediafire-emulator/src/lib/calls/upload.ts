@@ -55,8 +55,8 @@ function check(call: Call): Fields {
     hash_exists: known,
     ...(known
       ? {
-          in_account: [...state.file.values()].some((file) => file.owner === target.owner && file.hash === hash),
-          in_folder: [...state.filesIn(target.owner, target.folder)].some((key) => state.file.get(key)?.hash === hash),
+          in_account: state.holds(target.owner, hash),
+          in_folder: state.holds(target.owner, hash, target.folder),
         }
       : {}),
     file_exists: namesake !== undefined,
