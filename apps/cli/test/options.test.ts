@@ -112,6 +112,74 @@ describe('options of telling', () => {
 })
 
 describe('options of check', () => {
+  /** A full set, and an increment that has lost its volume. */
+  async function harmed() {
+    const place = await backedUp('--current-time', '1700000000')
+    writeFileSync(join(place.source, 'a'), 'changed\n')
+    const later = ['incremental', '--current-time', '1700001000', place.source, place.url]
+    expect((await place.run(later)).code).toBe(0)
+    const volume = stored(place).find((name) => name.includes('inc.') && name.includes('vol1'))!
+    return { ...place, volume, path: join(place.folder, 'storage', volume) }
+  }
+
+  option(
+    'read-data',
+    'reads volumes, names what is damaged and what it costs; a sample chooses the same again',
+    async () => {
+      const place = await harmed()
+      const good = await place.run(['check', '--read-data', place.url])
+      expect([good.code, good.out]).toEqual([0, expect.stringContaining('Read 2 volumes of ')])
+      const bytes = readFileSync(place.path)
+      bytes[bytes.length - 40]! ^= 1
+      writeFileSync(place.path, bytes)
+      expect((await place.run(['check', place.url])).code).toBe(0)
+      const { code, out } = await place.run(['check', '--read-data', place.url])
+      expect(code).toBe(1)
+      expect(out).toContain(`Damaged: ${place.volume}: Cannot read`)
+      expect(out).toMatch(/Lost: a, in 1 backups from .* on \(its state of Tue Nov 14 22:13:20 2023 can be restored\)/)
+      expect(out).toContain('Backups that can be restored whole:\n\tTue Nov 14 22:13:20 2023\n')
+      const json = await place.run(['check', '--read-data', '--json', place.url])
+      const lines = json.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+      expect(lines).toContainEqual(expect.objectContaining({ type: 'object', key: place.volume }))
+      expect(lines).toContainEqual(
+        expect.objectContaining({
+          type: 'path',
+          path: 'a',
+          lostSeconds: [1_700_001_000],
+          intactSeconds: [1_700_000_000],
+        }),
+      )
+      expect(lines.at(-1)).toMatchObject({ type: 'data', intactSeconds: [1_700_000_000], volumes: 1 })
+      const sample = await place.run(['check', '--read-data=50%', place.url])
+      const again = /"--read-data=(50%@\w+)" reads the same ones again/.exec(sample.out)![1]!
+      const second = await place.run(['check', `--read-data=${again}`, place.url])
+      expect([second.code, second.out]).toEqual([sample.code, sample.out])
+      const refused = await place.run(['check', '--read-data=0%', place.url])
+      expect([refused.code, refused.err]).toEqual([23, expect.stringContaining('it may be a share')])
+    },
+  )
+
+  option('keep-going', 'restores what does not build on what is lost, and ends with 1', async () => {
+    const place = await harmed()
+    unlinkSync(place.path)
+    const strict = await place.run(['restore', place.url, place.target])
+    expect(strict.code).not.toBe(0)
+    expect(existsSync(join(place.target, 'a'))).toBe(false)
+    const kept = await place.run(['restore', '--force', '--keep-going', place.url, place.target])
+    expect(kept.code, said(kept)).toBe(1)
+    expect(kept.out).toMatch(
+      /Error restoring a, left out: what it was then lies in "volume 1 of .*", which cannot be read/,
+    )
+    expect(readdirSync(place.target).sort()).toEqual(['d', 'l'])
+    const noise = readFileSync(join(place.source, 'd', 'noise'))
+    expect(readFileSync(join(place.target, 'd', 'noise')).equals(noise)).toBe(true)
+    const before = await place.run(['restore', '--keep-going', '-t', '1700000000', place.url, `${place.target}-2`])
+    expect([before.code, readFileSync(join(`${place.target}-2`, 'a'), 'utf8')]).toEqual([0, 'hello\n'])
+  })
+
   option('accept', 'ends the warnings about what the storage has lost', async () => {
     const place = await backedUp('--current-time', '1700000000')
     const later = ['incremental', '--current-time', '1700001000', place.source, place.url]

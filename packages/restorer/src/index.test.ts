@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest'
 
 it('the public surface is what is promised, and no more', async () => {
-  expect(Object.keys(await import('./index.ts')).sort()).toEqual(['RestoreError', 'restore', 'verify', 'volumesFor'])
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'RestoreError',
+    'checkData',
+    'restore',
+    'verify',
+    'volumesFor',
+  ])
 })

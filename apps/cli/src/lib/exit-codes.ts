@@ -2,7 +2,7 @@
 export const exitCode = {
   ok: 0,
   generic: 1,
-  /** `check` has found damage: as `verify` ends when it finds differences. */
+  /** `check` has found damage, a restore has left something out: as `verify` ends when it finds differences. */
   damaged: 1,
   commandLineOld: 2,
   hostMismatch: 3,

@@ -11,7 +11,8 @@ export function helpText(): string {
         `--${row.name}`,
         ...(row.aliases ?? []).map((one) => `--${one}`),
       ]
-      const argument = row.argument === undefined ? '' : ` ${row.argument}`
+      const argument =
+        row.argument === undefined ? '' : row.type === 'optional' ? `[${row.argument}]` : ` ${row.argument}`
       return [`  ${names.join(', ')}${argument}`, row.help] as const
     })
   return [

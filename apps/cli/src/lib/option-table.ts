@@ -1,7 +1,7 @@
 import { selectionRows } from './selection-table.ts'
 
 /** What an option takes. */
-export type OptionType = 'flag' | 'integer' | 'text' | 'path' | 'time' | 'verbosity'
+export type OptionType = 'flag' | 'optional' | 'integer' | 'text' | 'path' | 'time' | 'verbosity'
 
 export type ActionName =
   | 'full'
@@ -223,6 +223,12 @@ export const optionTable: readonly OptionRow[] = [
     actions: ['cleanup'],
   },
   {
+    name: 'keep-going',
+    type: 'flag',
+    help: 'restore everything that does not build on what is damaged or missing, say what could not be, and end with 1',
+    actions: ['restore'],
+  },
+  {
     name: 'numeric-owner',
     type: 'flag',
     help: 'take owners by their numbers in the backup, whatever their names are here',
@@ -252,6 +258,13 @@ export const optionTable: readonly OptionRow[] = [
     type: 'flag',
     help: 'answer in JSON, an object a line, and say everything else on standard error',
     actions: telling,
+  },
+  {
+    name: 'read-data',
+    type: 'optional',
+    argument: '=N%',
+    help: 'read and check all volumes too, or N of a hundred chosen at random (=N%@SEED chooses the same again)',
+    actions: ['check'],
   },
   {
     name: 'accept',

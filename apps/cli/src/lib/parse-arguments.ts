@@ -59,6 +59,10 @@ export function parseArguments(argv: readonly RawPath[]): ParsedArguments {
       sequence.push({ name: row.name, value: true })
       continue
     }
+    if (row.type === 'optional') {
+      sequence.push({ name: row.name, value: value ?? true })
+      continue
+    }
     if (value === undefined) {
       at += 1
       if (at >= argv.length) throw new UsageError(`Cannot take "${shown}": its value ${row.argument} is missing`)

@@ -8,5 +8,7 @@ export type RestoreEvent =
   | { readonly type: 'progress'; readonly bytes: number }
   /** A device or pipe that was not to be restored. */
   | { readonly type: 'special-left-out'; readonly path: RawPath; readonly kind: EntryKind }
+  /** An object cannot be read; what it holds, and what builds on it, is left out (`keepGoing`). */
+  | { readonly type: 'lost'; readonly key: string; readonly message: string }
   /** The beginning of a file is missing in the volumes; it is left out and counted. */
   | { readonly type: 'incomplete'; readonly path: RawPath; readonly message: string }

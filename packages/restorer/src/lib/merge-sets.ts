@@ -2,6 +2,7 @@ import { comparePaths, type ByteSource, type ByteStream, type RawPath } from '@c
 import type { ScratchFile } from '@coalmine/filetree'
 import { patch, patchAll, RdiffError } from '@coalmine/rdiff'
 import type { DiffTarEntry, DiffTarPart } from '@coalmine/volume-format'
+import { LostData, type Loss } from './losses.ts'
 import { Scratch } from './scratch.ts'
 import type { SetReader } from './set-reader.ts'
 
@@ -39,7 +40,10 @@ export async function* mergeSets(readers: readonly SetReader[], options: MergeOp
     const path = group[0]!.entry!.path
     const base = group.findLastIndex((reader) => reader.entry!.action !== 'diff')
     const states = group.slice(Math.max(base, 0))
-    if (base < 0) {
+    const lost = lossOf(readers, group, states, path)
+    if (lost !== undefined) {
+      options.onProblem(path, `what it was then lies in "${lost.key}", which cannot be read`)
+    } else if (base < 0) {
       options.onProblem(path, nothingToBuildOn)
     } else if (states[0]!.entry!.action === 'deleted') {
       if (states.length > 1) options.onProblem(path, 'it was changed after it was deleted')
@@ -48,6 +52,22 @@ export async function* mergeSets(readers: readonly SetReader[], options: MergeOp
     }
     await Promise.all(group.map((reader) => reader.next()))
   }
+}
+
+/** Why it cannot be told what the last sets say of a path: those from its last whole state on. */
+function lossOf(
+  readers: readonly SetReader[],
+  group: readonly SetReader[],
+  states: readonly SetReader[],
+  path: RawPath,
+): Loss | undefined {
+  const since = readers.slice(readers.indexOf(states[0]!))
+  // Of several, the newest: it alone would be enough.
+  for (const reader of since.toReversed()) {
+    const loss = group.includes(reader) ? reader.lost : reader.unknown(path)
+    if (loss !== undefined) return loss
+  }
+  return undefined
 }
 
 /** The readers that are at the first path of all, in the order of their sets. */
@@ -75,14 +95,21 @@ async function* writeState(states: readonly SetReader[], options: MergeOptions):
   const entry: DiffTarEntry = { action: 'snapshot', path: snapshot!.path, meta: entries.at(-1)!.meta }
   yield [{ type: 'entry', entry }]
   if (diffs.length === 0) {
-    for await (const bytes of states[0]!.data()) yield [{ type: 'data', bytes }]
+    try {
+      for await (const bytes of states[0]!.data()) yield [{ type: 'data', bytes }]
+    } catch (error) {
+      if (!(error instanceof LostData)) throw error
+      options.onProblem(entry.path, `a part of it is lost: ${error.message}`)
+      return
+    }
   } else {
     try {
       for await (const bytes of patched(states, options)) yield [{ type: 'data', bytes }]
     } catch (error) {
       // One change that cannot be applied costs one file. The volumes were what their manifests say.
-      if (!(error instanceof RdiffError)) throw error
-      options.onProblem(entry.path, `a change of it cannot be applied: ${error.message}`)
+      if (!(error instanceof RdiffError || error instanceof LostData)) throw error
+      const what = error instanceof LostData ? 'a part of it is lost' : 'a change of it cannot be applied'
+      options.onProblem(entry.path, `${what}: ${error.message}`)
       return
     }
   }

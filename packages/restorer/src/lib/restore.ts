@@ -16,6 +16,11 @@ export interface RestoreOptions {
   readonly writer: TreeWriter
   /** Whether devices and pipes are restored; true. */
   readonly specialFiles?: boolean
+  /**
+   * Go on when volumes or manifests cannot be read: what does not build on them is restored, the rest told as `lost` and
+   * `incomplete`. Nothing is restored in an older state than the one asked for.
+   */
+  readonly keepGoing?: boolean
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RestoreEvent) => void
 }
@@ -26,6 +31,8 @@ export interface RestoreSummary {
   readonly bytes: number
   /** Files left out because part of them is missing. */
   readonly incomplete: number
+  /** Objects that could not be read, with `keepGoing`. */
+  readonly lost: number
 }
 
 // Up to here a file's content is gathered and written at once.
@@ -43,11 +50,16 @@ const wholeFileBytes = 1 << 20
  * cannot be restored, or when sets contradict themselves.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreSummary> {
-  const { repository, sets, path = '' as RawPath, writer, signal, onEvent = () => undefined } = options
+  const { repository, sets, path = '' as RawPath, writer, signal, keepGoing } = options
+  let lost = 0
+  const onEvent = (event: RestoreEvent) => {
+    if (event.type === 'lost') lost += 1
+    options.onEvent?.(event)
+  }
   const run = new Restore(options, path, onEvent)
   const onProblem = (at: RawPath, message: string) => run.leaveOut(at, message)
   const scratch = (at: RawPath) => writer.scratch(below(at, path))
-  const state = await openState({ repository, sets, path, scratch, signal, onEvent, onProblem })
+  const state = await openState({ repository, sets, path, scratch, signal, keepGoing, onEvent, onProblem })
   try {
     for await (const parts of state.parts) {
       run.apply(parts)
@@ -59,14 +71,14 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   } finally {
     await state.close()
   }
-  if (run.entries === 0 && run.lastProblem !== undefined) {
+  if (run.entries === 0 && run.lastProblem !== undefined && keepGoing !== true) {
     throw new RestoreError('damaged', `Cannot restore "${displayPath(path)}": ${run.lastProblem}`)
   }
-  if (run.entries === 0) {
+  if (run.entries === 0 && run.lastProblem === undefined && lost === 0) {
     throw new RestoreError('path-not-found', `Cannot restore "${displayPath(path)}": it is not in the backup`)
   }
   writer.finish()
-  return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete }
+  return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete, lost }
 }
 
 /** A path at or below another one, as seen from there. */

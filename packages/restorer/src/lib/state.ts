@@ -1,11 +1,13 @@
-import type { RawPath } from '@coalmine/bytes'
+import type { ByteStream, RawPath } from '@coalmine/bytes'
 import type { ScratchFile } from '@coalmine/filetree'
-import type { Repository } from '@coalmine/repository'
-import type { BackupSet, DiffTarPart, Manifest } from '@coalmine/volume-format'
-import { RestoreError } from './errors.ts'
+import { datedSets, type Repository } from '@coalmine/repository'
+import type { BackupSet, DiffTarPart } from '@coalmine/volume-format'
 import type { RestoreEvent } from './events.ts'
+import { readPartsLeft } from './keep-going.ts'
+import { type Loss, type Readable, readableOf } from './losses.ts'
+import { LostEntries } from './lost-entries.ts'
 import { mergeSets } from './merge-sets.ts'
-import { missingNumber, unnamedNumber, volumesFor } from './plan.ts'
+import { volumesFor } from './plan.ts'
 import { readParts, SetReader } from './set-reader.ts'
 
 export interface StateOptions {
@@ -18,6 +20,8 @@ export interface StateOptions {
   readonly scratch: (path: RawPath) => ScratchFile
   readonly signal?: AbortSignal
   readonly onEvent: (event: RestoreEvent) => void
+  /** Pass over what cannot be read, tell it, and give everything that does not build on it. */
+  readonly keepGoing?: boolean
   /** A file cannot be put together. Its entry may have come, with a part of its data. */
   readonly onProblem: (path: RawPath, message: string) => void
 }
@@ -38,34 +42,29 @@ export async function openState(options: StateOptions): Promise<State> {
   const { repository, sets, path, signal, onEvent } = options
   if (sets[0]?.times.type !== 'full') throw new RangeError('Cannot restore: the first set is no full backup')
   await repository.sync({ manifests: sets })
-  const plans: { set: BackupSet; manifest: Manifest; numbers: number[] }[] = []
+  const keepGoing = options.keepGoing === true
+  const plans: { set: BackupSet; readable: Readable; numbers: number[] }[] = []
   for (const set of sets) {
-    const manifest = await repository.manifest(set, { files: false })
-    // Every set has a volume. Taken at its word, an increment whose manifest names none would count as no change at all.
-    if (manifest.volumes.size === 0) {
-      throw new RestoreError('damaged', `Cannot restore from "${set.manifest?.key}": the manifest names no volume`)
-    }
-    const missing = missingNumber(manifest)
-    if (missing !== undefined) {
-      const key = set.manifest?.key
-      throw new RestoreError('damaged', `Cannot restore from "${key}": the manifest leaves out volume ${missing}`)
-    }
-    const unnamed = unnamedNumber(set, manifest)
-    if (unnamed !== undefined) {
-      const what = `the manifest is cut off before volume ${unnamed}, which is on the storage`
-      throw new RestoreError('damaged', `Cannot restore from "${set.manifest?.key}": ${what}`)
-    }
-    plans.push({ set, manifest, numbers: volumesFor(manifest, path) })
+    const readable = await readableOf(repository, set, keepGoing, signal)
+    plans.push({ set, readable, numbers: volumesFor(readable.manifest, path) })
   }
   const total = plans.reduce((sum, { numbers }) => sum + numbers.length, 0)
   // Sets of a chain are read side by side: one volume each in the spool is enough.
-  const ahead = plans.length === 1
+  const ahead = plans.length === 1 && !keepGoing
   repository.requireSpoolSpace(plans.reduce((sum, { set, numbers }) => sum + mostAtATime(set, numbers, ahead), 0))
   let done = 0
-  const streams = plans.map(({ set, manifest, numbers }) => {
-    const onVolume = (number: number) => onEvent({ type: 'volume', number, done: ++done, total })
-    const volumes = repository.volumes(set, manifest, numbers, { ahead })
-    return readParts(volumes, onVolume, signal)
+  const onVolume = (number: number) => onEvent({ type: 'volume', number, done: ++done, total })
+  const onLoss = ({ key, message }: Loss) => onEvent({ type: 'lost', key, message })
+  if (keepGoing) {
+    const streams = plans.map((plan) => readPartsLeft({ ...plan, repository, onVolume, onLoss, signal }))
+    const signatures = await signaturesOf(repository, sets)
+    const readers = streams.map((stream, at) => {
+      return new SetReader(stream, path, { lostEntries: () => new LostEntries(signatures[at]) })
+    })
+    return { parts: mergeSets(readers, options), close: () => closeAll(readers) }
+  }
+  const streams = plans.map(({ set, readable: { manifest }, numbers }) => {
+    return readParts(repository.volumes(set, manifest, numbers, { ahead }), onVolume, signal)
   })
   const parts = streams.length === 1 ? streams[0]! : merged(streams, options)
   return {
@@ -74,6 +73,19 @@ export async function openState(options: StateOptions): Promise<State> {
       await Promise.all(streams.map((stream) => stream.return()))
     },
   }
+}
+
+/** The signatures of each set, where they are; nothing is read before the first pull. */
+async function signaturesOf(repository: Repository, sets: readonly BackupSet[]): Promise<(ByteStream | undefined)[]> {
+  const dated = datedSets(await repository.collect())
+  return sets.map((set) => {
+    const signatures = dated.find((one) => one.set.manifest?.key === set.manifest?.key)?.signatures
+    return signatures && repository.signatures(signatures)
+  })
+}
+
+async function closeAll(readers: readonly SetReader[]): Promise<void> {
+  await Promise.all(readers.map((reader) => reader.close()))
 }
 
 /** Bytes of a set that lie in the spool at a time: a volume, or with the next one. */

@@ -1,4 +1,5 @@
 import type { RawPath } from '@coalmine/bytes'
+import { readData, sampleOf } from '../read-data.ts'
 import type { CheckedSet, CheckReport, Finding } from '@coalmine/repository'
 import { formatPretty } from '@coalmine/volume-format'
 import { type ExitCode, exitCode } from '../exit-codes.ts'
@@ -7,17 +8,23 @@ import type { Log } from '../log.ts'
 import { type Context, Session } from '../session.ts'
 import { oneLine } from '../visible.ts'
 
-/** `check`: compares the storage with manifests and ledger. Ends with 1 when something is damaged or lost. */
+/**
+ * `check`: compares the storage with manifests and ledger, and with `--read-data` reads the volumes. Ends with 1 when something
+ * is damaged or lost.
+ */
 export async function check([url]: readonly RawPath[], context: Context): Promise<ExitCode> {
   const { settings, log } = context
   const accepts = settings.flag('accept')
-  const session = await Session.open(url!, context, { write: false, lock: accepts })
+  const sample = sampleOf(settings)
+  const session = await Session.open(url!, context, { write: false, lock: accepts || settings.flag('read-data') })
   try {
     await session.collect(context, { tellsLosses: false })
     const report = await session.repository.check()
     if (settings.flag('json')) log.data(reportLines(report))
     else tellReport(report, log)
-    if (!accepts) return report.findings.some(({ damage }) => damage) ? exitCode.damaged : exitCode.ok
+    let isDamaged = report.findings.some(({ damage }) => damage)
+    if (settings.flag('read-data')) isDamaged = (await readData(session, sample, context)) > 0 || isDamaged
+    if (!accepts) return isDamaged ? exitCode.damaged : exitCode.ok
     const count = await session.repository.accept()
     log.notice(`Accepted: ${count} objects are no longer expected as they were`)
     const left = (await session.repository.check()).findings.filter(({ damage }) => damage)

@@ -3,7 +3,7 @@ import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
 import { createTreeWriter, type TreeWriter, type WriteProblem } from '@coalmine/filetree'
 import { restore as restoreSets, type RestoreEvent, volumesFor } from '@coalmine/restorer'
 import { type Collection, firstSeconds, formatPretty, setsForTime, type SetsForTime } from '@coalmine/volume-format'
-import { CommandError, exitCode } from '../exit-codes.ts'
+import { CommandError, type ExitCode, exitCode } from '../exit-codes.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { Progress } from '../progress.ts'
 import { type Context, localPath, Session } from '../session.ts'
@@ -24,7 +24,7 @@ export function kindName(kind: string): string {
 }
 
 /** `restore`: writes the state at a time into a folder (or one file to a name). */
-export async function restore([url, operand]: readonly RawPath[], context: Context): Promise<void> {
+export async function restore([url, operand]: readonly RawPath[], context: Context): Promise<ExitCode | void> {
   const { settings, log } = context
   const target = localPath(operand!)
   requireEmpty(target, settings.flag('force') || settings.flag('dry-run'))
@@ -35,7 +35,7 @@ export async function restore([url, operand]: readonly RawPath[], context: Conte
     // 0.8 strips slashes at both ends; so does every shell's completion add one.
     const path = (settings.raw('path-to-restore') ?? '').replace(/^\/+|\/+$/g, '') as RawPath
     if (settings.flag('dry-run')) await plan(session, chosen, path, log)
-    else await write(session, chosen, path, target, context)
+    else return await write(session, chosen, path, target, context)
   } finally {
     await session.close()
   }
@@ -47,14 +47,16 @@ async function write(
   path: RawPath,
   target: RawPath,
   context: Context,
-): Promise<void> {
+): Promise<ExitCode> {
   const { settings, log, signal } = context
   let problems = 0
+  let missing = 0
   const writer: TreeWriter = createTreeWriter(rawToBytes(target), {
     ownership: settings.flag('no-restore-ownership') ? 'none' : settings.flag('numeric-owner') ? 'numeric' : 'by-name',
     overwrite: settings.flag('force'),
     onProblem: (problem) => {
       problems += 1
+      if (!problem.written) missing += 1
       tellProblem(problem, log)
     },
   })
@@ -70,6 +72,7 @@ async function write(
       path,
       writer,
       specialFiles: !settings.flag('no-special-files'),
+      keepGoing: settings.flag('keep-going'),
       signal,
       onEvent,
     })
@@ -77,6 +80,9 @@ async function write(
     if (problems + summary.incomplete > 0) {
       log.warning(`${problems + summary.incomplete} entries could not be restored as they were; see above`)
     }
+    if (summary.lost > 0) log.warning(`${summary.lost} objects of the backup could not be read; see above`)
+    // An owner or a time that cannot be set costs no content; what is not there, or not whole, does.
+    return missing + summary.incomplete + summary.lost > 0 ? exitCode.damaged : exitCode.ok
   } finally {
     writer.close()
   }
@@ -152,6 +158,8 @@ function tell(event: RestoreEvent, log: Log, progress: Progress | undefined): vo
         code: code.progress,
         extra: `${event.done} ${event.total}`,
       })
+    case 'lost':
+      return log.warning(`Cannot be read, and is passed over: ${oneLine(event.key)}: ${oneLine(event.message)}`)
     case 'special-left-out':
       return log.info(`Leaving out ${displayPath(event.path)} of type ${kindName(event.kind)}`)
     case 'incomplete':
