@@ -123,16 +123,19 @@ async function tryOne(chain: Chain, { objects }: Pick<Case, 'objects'>): Promise
   const isReported = async (work: () => Promise<boolean>) => work().catch((error: unknown) => orThrow(error) !== '')
   const check = (repository: Repository) => isReported(async () => (await repository.check()).findings.length > 0)
   const withLedger = await within(check, chain.archiveDir)
+  // Copies in the archive dir must not hide what is on the storage.
+  const readData = await within((repository) => isReported(() => readAll(repository)), chain.archiveDir)
   return within(async (repository) => ({
     withLedger,
     withoutLedger: await check(repository),
-    readData: await isReported(async () => {
-      const options = { repository, scratch: noScratch, onFinding: () => undefined }
-      return (await checkData(options)).findings > 0
-    }),
+    readData,
     restored: (await restored(repository, chain, false)).how,
     ...(await leftOf(repository, chain)),
   }))
+}
+
+async function readAll(repository: Repository): Promise<boolean> {
+  return (await checkData({ repository, scratch: noScratch, onFinding: () => undefined })).findings > 0
 }
 
 async function leftOf(repository: Repository, chain: Chain): Promise<Pick<Outcome, 'left' | 'got'>> {

@@ -87,7 +87,7 @@ export class Metadata {
    * @throws RepositoryError `unreadable`, with `retry` when it is only that copy, which is then not used again.
    */
   async *signatures(set: SignatureSet, onCopy: () => void = () => undefined): ByteStream {
-    const { archiveDir, namesOf, signal, fetch, open } = this.#parts
+    const { archiveDir, namesOf, signal } = this.#parts
     const name = namesOf(set.times).localSignatures()
     await this.keepSignatures(set)
     const local = this.#distrusted.has(name) ? undefined : archiveDir?.source(name)
@@ -105,12 +105,17 @@ export class Metadata {
       }
       return
     }
+    yield* this.originalSignatures(set)
+  }
+
+  /** As they are on the storage, whatever copies there are; a sealed one is checked to its end beforehand. */
+  async *originalSignatures(set: SignatureSet): ByteStream {
+    const { fetch, open } = this.#parts
     const file = await fetch(set.object)
     try {
-      const source = file.source()
       // First to the end without handing anything on: only the end tells whether the bytes are whole.
-      for await (const _ of open('signatures', set.object, source));
-      yield* open('signatures', set.object, source)
+      for await (const _ of open('signatures', set.object, file.source()));
+      yield* open('signatures', set.object, file.source())
     } finally {
       file.remove()
     }

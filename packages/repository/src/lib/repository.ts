@@ -166,10 +166,16 @@ export class Repository {
    * A set's manifest as it is on the storage, without its list of files, compared with the copy in the archive dir if
    * there is one: before something is built on it.
    *
+   * @param options.compared - Compare it; true.
    * @throws RepositoryError as {@link Repository.manifest}; `copies-differ` when the two do not say the same.
    */
-  originalManifest(set: BackupSet): Promise<Manifest> {
-    return this.#metadata.comparedOriginal(set)
+  originalManifest(set: BackupSet, { compared = true }: { compared?: boolean } = {}): Promise<Manifest> {
+    return compared ? this.#metadata.comparedOriginal(set) : this.#metadata.original(set)
+  }
+
+  /** The plain sigtar of a set as it is on the storage, whatever copy the archive dir has. */
+  originalSignatures(set: SignatureSet): ByteStream {
+    return this.#metadata.originalSignatures(set)
   }
 
   /** The plain sigtar of a set, from the archive dir or the storage; a sealed one is checked to its end beforehand. */

@@ -105,7 +105,7 @@ class DataCheck {
 
   async readSample(set: DatedSet, { share, seed }: { share: number; seed: string }): Promise<void> {
     const { repository, signal } = this.#options
-    const readable = await readableOf(repository, set.set, true, signal)
+    const readable = await readableOf(repository, set.set, { keepGoing: true, original: true, signal })
     for (const number of [...readable.manifest.volumes.keys()].sort((a, b) => a - b)) {
       const key = set.set.volumes.get(number)?.key ?? ''
       if (!isChosen(`${seed} ${key}`, share)) continue
@@ -137,9 +137,9 @@ class DataCheck {
 
   async #open(set: DatedSet, only?: readonly number[]): Promise<Side> {
     const { repository, signal, onVolume } = this.#options
-    const { manifest, losses } = await readableOf(repository, set.set, true, signal)
+    const { manifest, losses } = await readableOf(repository, set.set, { keepGoing: true, original: true, signal })
     const numbers = only ?? [...manifest.volumes.keys()].sort((a, b) => a - b)
-    const open = () => (set.signatures === undefined ? undefined : repository.signatures(set.signatures))
+    const open = () => (set.signatures === undefined ? undefined : repository.originalSignatures(set.signatures))
     const parts = readPartsLeft({
       ...{ repository, set: set.set, numbers, signal },
       readable: { manifest, losses: only === undefined ? losses : [] },

@@ -40,19 +40,21 @@ export function isLoss(error: unknown, signal: AbortSignal | undefined): error i
 /**
  * The manifest of a set, or what can be said without one.
  *
- * @param keepGoing - Tell what is wrong with it as losses.
+ * @param options.keepGoing - Tell what is wrong with it as losses.
+ * @param options.original - The one on the storage, whatever copy there is.
  * @throws RestoreError `damaged` when it leaves out volumes; the repository's errors when it cannot be read.
  */
 export async function readableOf(
   repository: Repository,
   set: BackupSet,
-  keepGoing: boolean,
-  signal?: AbortSignal,
+  { keepGoing, original = false, signal }: { keepGoing: boolean; original?: boolean; signal: AbortSignal | undefined },
 ): Promise<Readable> {
   const key = set.manifest!.key
   let manifest: Manifest
   try {
-    manifest = await repository.manifest(set, { files: false })
+    manifest = original
+      ? await repository.originalManifest(set, { compared: false })
+      : await repository.manifest(set, { files: false })
   } catch (error) {
     if (!keepGoing || !isLoss(error, signal)) throw error
     return {

@@ -45,7 +45,7 @@ export async function openState(options: StateOptions): Promise<State> {
   const keepGoing = options.keepGoing === true
   const plans: { set: BackupSet; readable: Readable; numbers: number[] }[] = []
   for (const set of sets) {
-    const readable = await readableOf(repository, set, keepGoing, signal)
+    const readable = await readableOf(repository, set, { keepGoing, signal })
     plans.push({ set, readable, numbers: volumesFor(readable.manifest, path) })
   }
   const total = plans.reduce((sum, { numbers }) => sum + numbers.length, 0)
