@@ -86,9 +86,19 @@ const kinds: readonly Kind[] = [
 ]
 
 const timeoutMs = 300_000
+const long = Boolean(process.env['COALMINE_LONG'])
+const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
 
-for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
+/** In the short run each kind goes in each direction with one of the versions; with each, one is signed and one is not. */
+function isTried(kind: Kind, version: DuplicityVersion, writer: 'us' | 'them'): boolean {
+  const at = kinds.indexOf(kind)
+  const shift = kind.encryption === 'signed' && writer === 'them' ? 1 : 0
+  return long || versions.indexOf(version) === (at + shift) % versions.length
+}
+
+for (const version of versions) {
   for (const kind of kinds) {
+    if (!isTried(kind, version, 'us') && !isTried(kind, version, 'them')) continue
     describe(`a full backup with keys and duplicity ${version} (${kind.title})`, () => {
       const { encryption, options, reading = () => [], writingEnv: writing = {}, readingEnv: env = {} } = kind
       const record = (direction: 'coalmine-to-duplicity' | 'duplicity-to-coalmine', differences: readonly string[]) => {
@@ -105,44 +115,40 @@ for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
       }
       const cache = (folder: string, name: string) => ['--archive-dir', join(folder, name)]
 
-      itWith(
-        [duplicityPeer(version), 'gpg'],
-        'ours, restored by the real program, which finds the signature it demands',
-        async () => {
-          const { folder, url, ours, theirs, target } = await worlds('ours')
-          const args = ['full', source, url, '--volsize', '1', ...options(ours), ...cache(folder, 'a')]
-          const written = await coalmine(args, { env: writing, home: ours.home, timeoutMs })
-          expect(written.code, said(written)).toBe(0)
-          const volumes = readdirSync(join(folder, 'storage')).filter((name) => name.includes('.vol'))
-          expect(volumes.length).toBeGreaterThan(2)
-          for (const name of volumes)
-            expect(statSync(join(folder, 'storage', name)).size).toBeLessThanOrEqual(1_048_576)
-          const words = ['restore', url, target, ...reading(theirs), ...cache(folder, 'b')]
-          const restored = await duplicity(version, words, { env, home: theirs.home, timeoutMs })
-          expect(restored.code, said(restored)).toBe(0)
-          record('coalmine-to-duplicity', diffTrees(expected, await snapshotTree(target), { ignore: byDuplicity }))
-        },
-        600_000,
-      )
+      const peers = [duplicityPeer(version), 'gpg']
+      const itTries = (writer: 'us' | 'them', name: string, fn: () => Promise<void>) => {
+        if (isTried(kind, version, writer)) itWith(peers, name, fn, 600_000)
+      }
 
-      itWith(
-        [duplicityPeer(version), 'gpg'],
-        "the real program's, restored by ours, which finds the signature it demands",
-        async () => {
-          const { folder, url, ours, theirs, target } = await worlds('theirs')
-          const args = ['full', source, url, '--volsize', '1', ...options(theirs), ...cache(folder, 'a')]
-          const written = await duplicity(version, args, { env: writing, home: theirs.home, timeoutMs })
-          expect(written.code, said(written)).toBe(0)
-          const words = ['restore', url, target, ...reading(ours), ...cache(folder, 'b')]
-          const restored = await coalmine(words, { env, home: ours.home, timeoutMs })
-          expect(restored.code, said(restored)).toBe(0)
-          record('duplicity-to-coalmine', diffTrees(expected, await snapshotTree(target), { ignore: always }))
-        },
-        600_000,
-      )
+      itTries('us', 'ours, restored by the real program, which finds the signature it demands', async () => {
+        const { folder, url, ours, theirs, target } = await worlds('ours')
+        const args = ['full', source, url, '--volsize', '1', ...options(ours), ...cache(folder, 'a')]
+        const written = await coalmine(args, { env: writing, home: ours.home, timeoutMs })
+        expect(written.code, said(written)).toBe(0)
+        const volumes = readdirSync(join(folder, 'storage')).filter((name) => name.includes('.vol'))
+        expect(volumes.length).toBeGreaterThan(2)
+        for (const name of volumes) expect(statSync(join(folder, 'storage', name)).size).toBeLessThanOrEqual(1_048_576)
+        const words = ['restore', url, target, ...reading(theirs), ...cache(folder, 'b')]
+        const restored = await duplicity(version, words, { env, home: theirs.home, timeoutMs })
+        expect(restored.code, said(restored)).toBe(0)
+        record('coalmine-to-duplicity', diffTrees(expected, await snapshotTree(target), { ignore: byDuplicity }))
+      })
+
+      itTries('them', "the real program's, restored by ours, which finds the signature it demands", async () => {
+        const { folder, url, ours, theirs, target } = await worlds('theirs')
+        const args = ['full', source, url, '--volsize', '1', ...options(theirs), ...cache(folder, 'a')]
+        const written = await duplicity(version, args, { env: writing, home: theirs.home, timeoutMs })
+        expect(written.code, said(written)).toBe(0)
+        const words = ['restore', url, target, ...reading(ours), ...cache(folder, 'b')]
+        const restored = await coalmine(words, { env, home: ours.home, timeoutMs })
+        expect(restored.code, said(restored)).toBe(0)
+        record('duplicity-to-coalmine', diffTrees(expected, await snapshotTree(target), { ignore: always }))
+      })
     })
   }
 
+  // What differs between the versions is their gpg alone.
+  if (!long && version !== versions[0]) continue
   describe(`what duplicity ${version} and ours refuse, with the same code`, () => {
     itWith(
       [duplicityPeer(version), 'gpg'],
