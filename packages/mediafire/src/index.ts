@@ -51,7 +51,11 @@ export type {
   WebUpload,
 } from './lib/api-upload.ts'
 export type { Registration, SignalOption, Terms, UserApi, UserInfo, UserLimits, UserSettings } from './lib/api-user.ts'
+export type { DownloadOptions } from './lib/download.ts'
 export type { Changed, FileInfo, FileLinks, FolderInfo, Permissions } from './lib/items.ts'
+export type { Found, Paths } from './lib/paths.ts'
+export type { Sharing } from './lib/sharing.ts'
+export type { Trash } from './lib/trash.ts'
 export type { UploadOptions, UploadProgress, UploadResult } from './lib/upload-job.ts'
 
 export type { CallAuth } from './lib/caller.ts'

@@ -50,6 +50,12 @@ export function requirePage(answer: HttpAnswer, context: AnswerContext): void {
   if ((status >= 400 && !refusal) || isChallenge(headers, text)) throw noAnswer(answer, text.trim(), context)
 }
 
+/** A challenge or a captcha that came in place of a file; `undefined` when it is another page. */
+export function readPage(answer: HttpAnswer, context: AnswerContext): MediaFireError | undefined {
+  const text = new TextDecoder().decode(answer.body)
+  return isChallenge(answer.headers, text) || /captcha/i.test(text) ? noAnswer(answer, text.trim(), context) : undefined
+}
+
 /** The error for a field that is not what it must be. */
 export function wrongField(error: FieldError, facts: MediaFireErrorFacts): MediaFireError {
   return new MediaFireError('malformed', `in the answer ${error.message}`, { outcome: 'unknown', ...facts })
@@ -136,7 +142,7 @@ function isChallenge(headers: HttpHeaders, page: string): boolean {
 }
 
 /** `Retry-After` in seconds or as a date, in milliseconds from now. */
-function retryAfter(headers: HttpHeaders, nowMs: number): number | undefined {
+export function retryAfter(headers: HttpHeaders, nowMs: number): number | undefined {
   const text = headerOf(headers, 'retry-after')?.trim()
   if (text === undefined) return undefined
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000

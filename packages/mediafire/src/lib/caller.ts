@@ -13,11 +13,18 @@ export interface CallerOptions extends EngineOptions {
 /** Which right a call needs: a session, the token for uploads, or none. */
 export type CallAuth = 'session' | 'upload' | 'none'
 
+const changesFolders = /^folder\/(?!get_|search)/
+const changesFiles =
+  /^(?:file\/(?!get_|recently_|zip)|folder\/(?:copy|move|delete|purge)|upload\/(?:instant|poll_upload))/
+
 /** Makes calls with the right that each needs. */
 export class Caller {
   readonly engine: Engine
   readonly #sources: { readonly [auth in CallAuth]: CredentialSource }
   readonly #uploadToken: SharedTokenSource | undefined
+  /** Called when folders, or files, may not be what and where they were. */
+  onFoldersChanged: (() => void) | undefined
+  onFilesChanged: (() => void) | undefined
 
   constructor(options: CallerOptions) {
     const { auth, maxSessions = 3 } = options
@@ -37,8 +44,14 @@ export class Caller {
     this.#sources = { session, upload: this.#uploadToken, none: noCredential }
   }
 
-  perform<T>(auth: CallAuth, call: ApiCall, decode: (fields: Fields) => T): Promise<T> {
-    return this.engine.perform(call, this.#sources[auth], decode)
+  async perform<T>(auth: CallAuth, call: ApiCall, decode: (fields: Fields) => T): Promise<T> {
+    try {
+      return await this.engine.perform(call, this.#sources[auth], decode)
+    } finally {
+      // Also after an error: it may have been done.
+      if (changesFolders.test(call.action)) this.onFoldersChanged?.()
+      if (changesFiles.test(call.action)) this.onFilesChanged?.()
+    }
   }
 
   /** Ends what runs, and gives the token for uploads back. */

@@ -34,7 +34,7 @@ export interface HttpStream {
 const mostAnswerBytes = 33_554_432
 
 /** Sends a request; redirects are not followed. @throws MediaFireError `unreachable`; the signal's reason. */
-async function openHttp(dispatcher: Dispatcher, http: HttpRequest): Promise<HttpStream> {
+export async function openHttp(dispatcher: Dispatcher, http: HttpRequest): Promise<HttpStream> {
   const { method, headers, body, signal } = http
   try {
     const answer = await request(http.url, {
@@ -138,7 +138,11 @@ const notSent = new Set([
 ])
 
 /** Errors of undici name hosts and ports at most, so they may be kept as the cause. */
-function httpError(error: unknown, http: Pick<HttpRequest, 'attempted' | 'signal' | 'url'>, state?: string): unknown {
+export function httpError(
+  error: unknown,
+  http: Pick<HttpRequest, 'attempted' | 'signal' | 'url'>,
+  state?: string,
+): unknown {
   if (http.signal?.aborted) return http.signal.reason
   if (error instanceof BodyError) return error.error
   if (error instanceof MediaFireError) return error

@@ -1,13 +1,19 @@
-import type { ByteSource } from '@coalmine/bytes'
+import type { ByteSource, ByteStream } from '@coalmine/bytes'
 import { DeviceApi } from './api-device.ts'
 import { FileApi } from './api-file.ts'
 import { FolderApi } from './api-folder.ts'
 import { SystemApi } from './api-system.ts'
 import { UploadApi } from './api-upload.ts'
-import { UserApi } from './api-user.ts'
+import { type SignalOption, UserApi } from './api-user.ts'
 import { Caller, type CallAuth, type CallerOptions } from './caller.ts'
+import { downloadFile, type DownloadOptions } from './download.ts'
 import type { Fields } from './fields.ts'
 import type { Params } from './form.ts'
+import type { FileInfo } from './items.ts'
+import { MediaFireError } from './media-fire-error.ts'
+import { Paths } from './paths.ts'
+import { Sharing } from './sharing.ts'
+import { Trash } from './trash.ts'
 import { uploadFile } from './upload.ts'
 import type { UploadOptions, UploadResult } from './upload-job.ts'
 
@@ -19,7 +25,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-export type MediaFireOptions = CallerOptions
+export interface MediaFireOptions extends CallerOptions {
+  /** How long what a folder holds is believed when paths are looked up, in milliseconds; 60 s. */
+  readonly pathCacheMs?: number
+}
 
 /** The calls of the service, typed. */
 export interface MediaFireApi {
@@ -34,6 +43,12 @@ export interface MediaFireApi {
 /** A client of MediaFire. Nothing happens before the first call; `close()` it. */
 export class MediaFire {
   readonly api: MediaFireApi
+  /** Finds what a path leads to. */
+  readonly paths: Paths
+  /** Deletes, and makes sure of it. */
+  readonly trash: Trash
+  /** Makes things public and private, and gives addresses of them. */
+  readonly sharing: Sharing
   readonly #caller: Caller
 
   constructor(options: MediaFireOptions = {}) {
@@ -46,6 +61,15 @@ export class MediaFire {
       device: new DeviceApi(this.#caller),
       system: new SystemApi(this.#caller),
     }
+    const { engine } = this.#caller
+    const { file, folder } = this.api
+    const { pathCacheMs = 60_000 } = options
+    if (!(pathCacheMs >= 0)) throw new RangeError(`Cannot believe a listing for ${pathCacheMs} ms`)
+    this.paths = new Paths(folder, engine, pathCacheMs)
+    this.#caller.onFoldersChanged = () => this.paths.forgetFolders()
+    this.#caller.onFilesChanged = () => this.paths.forgetFiles()
+    this.trash = new Trash(this.api, engine)
+    this.sharing = new Sharing(file, folder, engine)
   }
 
   /**
@@ -72,6 +96,37 @@ export class MediaFire {
   upload(name: string, source: ByteSource, options: UploadOptions = {}): Promise<UploadResult> {
     const { upload: api, file: files } = this.api
     return uploadFile({ api, files, engine: this.#caller.engine }, name, source, options)
+  }
+
+  /**
+   * The bytes of a file. Nothing happens before the first pull; what breaks off goes on where it was. The hash of a whole
+   * file is compared at its end: until then nothing is proven.
+   *
+   * @param target - A quick key, or a path such as `mf:/Folder/File`.
+   * @throws MediaFireError `not-found`, `duplicates`, `bandwidth`, `mismatch`, `stalled`, …; RangeError when the range does
+   * not lie within the file.
+   */
+  async *download(target: string, options: DownloadOptions = {}): ByteStream {
+    const { signal } = options
+    const info = target.startsWith('mf:')
+      ? await this.#fileAt(target, { signal })
+      : (options.info ?? (await this.api.file.getInfo(target, { signal })))
+    yield* downloadFile({ files: this.api.file, engine: this.#caller.engine }, info.key, { ...options, info })
+  }
+
+  /** What the path leads to now: a listing that was kept may know a file that is gone, or what it was before. */
+  async #fileAt(path: string, options: SignalOption): Promise<FileInfo> {
+    for (let again = false; ; again = true) {
+      const { key } = await this.paths.findFile(path, options)
+      try {
+        const info = await this.api.file.getInfo(key, options)
+        if (info.deletedAt === undefined || again) return info
+      } catch (error) {
+        if (again || !(error instanceof MediaFireError) || error.code !== 'not-found') throw error
+      }
+      this.paths.forgetFolders()
+      this.paths.forgetFiles()
+    }
   }
 
   /** Ends what is under way, gives the token for uploads back, and lets go of the connections. */

@@ -61,6 +61,7 @@ export class Watch {
   readonly #options: WatchOptions
   readonly #onAbort: () => void
   #touchedMs: number
+  #paused = false
 
   constructor(options: WatchOptions) {
     this.#options = options
@@ -81,6 +82,12 @@ export class Watch {
 
   touch(): void {
     this.#touchedMs = performance.now()
+    this.#paused = false
+  }
+
+  /** Until it is touched nothing is late: others have the bytes. */
+  pause(): void {
+    this.#paused = true
   }
 
   stop(): void {
@@ -91,7 +98,7 @@ export class Watch {
   async #run(): Promise<void> {
     const { idleMs, late } = this.#options
     for (;;) {
-      const left = this.#touchedMs + idleMs - performance.now()
+      const left = this.#paused ? idleMs : this.#touchedMs + idleMs - performance.now()
       if (left <= 0) break
       try {
         await realSleep(left, this.#ended.signal)
