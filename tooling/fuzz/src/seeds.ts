@@ -13,6 +13,7 @@ import {
   formatManifest,
   sigTarEnd,
 } from '@coalmine/volume-format'
+import { aeadMessage, dataPacket } from './lib/aead-writer.ts'
 import { keep } from './lib/corpus.ts'
 import { literal, messageAround, oldPacket, packet } from './lib/openpgp-writer.ts'
 import { output } from './lib/program.ts'
@@ -245,6 +246,16 @@ async function encrypted(): Promise<[string, Buffer][]> {
       `openpgp ours-${algorithm}`,
       Buffer.from(await collect(encryptMessage(fromBytes(content).open(), options))),
     ])
+  }
+  // What gpg itself reads of authenticated encryption: packets of type 20.
+  for (const mode of [1, 2] as const) {
+    const way = { tag: 20, mode, cipher: 9, chunkOctet: 0 } as const
+    const { head, parts } = aeadMessage(way, literal('canary '.repeat(30)))
+    made.push([`openpgp type-20-mode-${mode}`, Buffer.concat([head, dataPacket(way, parts)])])
+  }
+  for (const [at, damage] of [0, 1, 2, 3, 5, 7, 8, 9].entries()) {
+    const choice = Buffer.of(at * 37, at, damage, at, 77)
+    made.push([`openpgp-aead damage-${damage}`, Buffer.concat([choice, bytes('canary '.repeat(3 * at))])])
   }
   made.push(
     [

@@ -6,6 +6,7 @@ import { commands, owners } from './local.ts'
 import { manifests } from './manifests.ts'
 import { names } from './names.ts'
 import { bzip2, innerPackets, messages, s2k } from './openpgp.ts'
+import { aeadData } from './openpgp-aead.ts'
 import { keyMessages } from './openpgp-keys.ts'
 import { deltaChains, deltas, signatures } from './rdiff.ts'
 import { sigtar } from './sigtar.ts'
@@ -17,6 +18,6 @@ import { times } from './times.ts'
 export const targets: readonly Target[] = [
   ...[names, times, listings, chains, manifests],
   ...[tar, paxHeaders, difftar, sigtar, signatures, deltas, deltaChains],
-  ...[messages, keyMessages, innerPackets, s2k, bzip2, inflating],
+  ...[messages, aeadData, keyMessages, innerPackets, s2k, bzip2, inflating],
   ...[storageUrls, owners, commands],
 ]
