@@ -279,10 +279,13 @@ describe('signals and pipes', () => {
     const [code] = (await once(child, 'close')) as [number]
     expect(code, out + err).toBe(4)
     expect(err).toBe('Interrupted by SIGINT\n')
-    expect(readdirSync(join(place.folder, 'storage'))).toEqual([])
+    expect(out).toMatch(/^\d+ volumes of the unfinished set stay stored: the next backup goes on from there$/m)
+    expect(readdirSync(join(place.folder, 'storage')).filter((name) => name.includes('manifest'))).toEqual([])
     expect(readdirSync(place.folder).filter((name) => name.startsWith('coalmine-'))).toEqual([])
     const again = await place.run(['full', place.source, place.url])
     expect(again.code, said(again)).toBe(0)
+    expect(again.out).toContain('Last full backup left a partial set, restarting.')
+    expect((await place.run(['verify', place.url, place.source, '--compare-data'])).code).toBe(0)
   }, 60_000)
 
   itWith(['sh', 'head'], '`| head` ends a listing quietly', async () => {

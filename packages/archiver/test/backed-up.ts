@@ -1,5 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
 import { collect, fromChunks } from '@coalmine/bytes'
 import { tempDir } from '@coalmine/fixtures'
 import type { Tree } from '@coalmine/filetree'
@@ -43,19 +42,9 @@ export interface BackedUp {
   left: string[]
 }
 
-let folder: Promise<string> | undefined
-let made = 0
-
 export interface BackedUpOptions extends Partial<Omit<IncrementalBackupOptions, 'head'>> {
   volumeBytes?: number
   repositoryOptions?: Partial<RepositoryOptions>
-}
-
-/** A folder for temporary files of one backup. */
-async function temporary(): Promise<string> {
-  const temp = join(await (folder ??= tempDir('archiver')), String((made += 1)))
-  mkdirSync(temp)
-  return temp
 }
 
 /** Backs a tree up without any envelope, and reads back everything that was written. */
@@ -83,7 +72,7 @@ async function written(
   times: NewSet['times'],
   write: (common: Omit<FullBackupOptions, 'tree'>) => Promise<BackupResult>,
 ): Promise<BackedUp> {
-  const temp = await temporary()
+  const temp = await tempDir('archiver')
   const storage = repositoryOptions?.storage ?? createMemoryStorage()
   const events: BackupEvent[] = []
   const repository = openRepository({ storage, envelope: plainEnvelope(), tempDir: temp, ...repositoryOptions })

@@ -3,7 +3,7 @@ import { run, type RunOptions, type RunResult } from '@coalmine/fixtures'
 import { duplicityEnv, duplicityHome } from '../src/index.ts'
 
 /** The built command line, as a user starts it. */
-const program = fileURLToPath(new URL('../../../apps/cli/bin/coalmine.js', import.meta.url))
+export const program = fileURLToPath(new URL('../../../apps/cli/bin/coalmine.js', import.meta.url))
 
 export interface CoalmineOptions extends Omit<RunOptions, 'env'> {
   /** Added to the plain environment that the real programs get too. */

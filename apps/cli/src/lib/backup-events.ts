@@ -19,6 +19,12 @@ export function tellBackup(event: BackupEvent, root: RawPath, log: Log, progress
       return log.warning(`${named(event.path)} is stored whole: what is archived of it is of no use: ${event.message}`)
     case 'again':
       return log.warning(`${event.message}. Beginning again with the original`)
+    case 'resumed': {
+      const block = event.block === undefined ? '' : `, block ${event.block}`
+      return log.notice(`Restarting after volume ${event.volumes}, file ${displayPath(event.path)}${block}`)
+    }
+    case 'split-file-changed':
+      return log.notice(`${named(event.path)} has changed since: going back to the volume in which it begins`)
     case 'socket-skipped':
       return log.info(`Skipping socket ${named(event.path)}`, {
         code: code.socketSkipped,

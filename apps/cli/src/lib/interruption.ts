@@ -11,7 +11,8 @@ export interface Signals {
 }
 
 /**
- * Makes the first SIGINT, SIGTERM or SIGHUP an orderly end: what is running is stopped, an unfinished set is taken back.
+ * Makes the first SIGINT, SIGTERM or SIGHUP an orderly end: what is running is stopped, an unfinished set is left
+ * as the next run can go on with it.
  * The second one ends the process at once.
  */
 export function watchSignals(say: (text: string) => void): Signals {
@@ -21,7 +22,7 @@ export function watchSignals(say: (text: string) => void): Signals {
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(codeOf(came))
     came = name as SignalName
-    say('Stopping: what is unfinished is taken back. Once more stops at once')
+    say('Stopping. Once more stops at once')
     controller.abort(new Error(`Interrupted by ${name}`))
   }
   for (const name of names) process.on(name, onSignal)

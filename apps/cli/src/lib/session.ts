@@ -6,6 +6,7 @@ import type { Storage } from '@coalmine/storage'
 import { type Collection, type Envelope, formatPretty, gzipEnvelope, plainEnvelope } from '@coalmine/volume-format'
 import { collectionWarnings } from './collection-text.ts'
 import { CommandError, exitCode, UsageError } from './exit-codes.ts'
+import { droppedText } from './going-on.ts'
 import { accountOf } from './keyring-account.ts'
 import { hasRecipients } from './keys.ts'
 import { code, type Log, quotePath } from './log.ts'
@@ -278,6 +279,12 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
       return log.warning(`The backup is complete, but its copies in the archive dir are not: ${oneLine(event.message)}`)
     case 'ledger-not-kept':
       return log.warning(`What is stored could not be noted for later checks: ${oneLine(event.message)}`)
+    case 'interrupted': {
+      const volumes = event.volumes === 1 ? 'One volume' : `${event.volumes} volumes`
+      return log.notice(`${volumes} of the unfinished set stay stored: the next backup goes on from there`)
+    }
+    case 'journal-dropped':
+      return log.notice(droppedText(event.times, event.reason))
     case 'copy-not-kept':
       return log.info(`No copy is left in the archive dir: ${oneLine(event.message)}`)
     case 'sets-lost':

@@ -1,11 +1,21 @@
 import type { RawPath } from '@coalmine/bytes'
 import { ownerNames, type Owners, type Tree } from '@coalmine/filetree'
-import { type ChainHead, type NewSet, type Repository, RepositoryError, type SetSummary } from '@coalmine/repository'
-import { BLOCK_BYTES, FileList } from '@coalmine/volume-format'
+import {
+  type ChainHead,
+  type NewSet,
+  type Repository,
+  RepositoryError,
+  type ResumePoint,
+  type SetSummary,
+  type SetWriter,
+} from '@coalmine/repository'
+import { BLOCK_BYTES, FileList, sigTarEnd } from '@coalmine/volume-format'
 import type { SignatureOptions } from './encode.ts'
+import { BackupError } from './errors.ts'
 import type { BackupEvent } from './events.ts'
 import { loadContents } from './load.ts'
 import { planFull, planIncrement, type StepBatch } from './plan.ts'
+import { behind, SplitFileChanged } from './resume.ts'
 import { BackupRun, type RunOptions } from './run.ts'
 import type { BackupStatistics } from './statistics.ts'
 
@@ -99,12 +109,18 @@ export async function surveyIncremental(
   return withOriginals(() => survey(options, comparison(options)), options)
 }
 
-function fullPlan({ tree }: FullBackupOptions): AsyncIterable<StepBatch> {
-  return planFull(tree.walk({ contentUpTo: BLOCK_BYTES }))
+/** Makes a plan, whole or (`from`) its rest behind what is stored already. */
+type MakePlan = (from?: (plan: AsyncIterable<StepBatch>) => AsyncIterable<StepBatch>) => AsyncIterable<StepBatch>
+
+function fullPlan({ tree }: FullBackupOptions): MakePlan {
+  return (from) =>
+    from === undefined
+      ? planFull(tree.walk({ contentUpTo: BLOCK_BYTES }))
+      : loadContents(from(planFull(tree.walk())), tree)
 }
 
-function incrementalPlan(options: IncrementalBackupOptions): AsyncIterable<StepBatch> {
-  return loadContents(comparison(options), options.tree)
+function incrementalPlan(options: IncrementalBackupOptions): MakePlan {
+  return (from) => loadContents(from === undefined ? comparison(options) : from(comparison(options)), options.tree)
 }
 
 type Compared = Pick<IncrementalBackupOptions, 'tree' | 'repository' | 'head' | 'owners' | 'numericOwner'>
@@ -157,27 +173,52 @@ async function withOriginals<T>(
 async function write(
   options: FullBackupOptions & { skipIfUnchanged?: boolean },
   runOptions: RunOptions,
-  plan: AsyncIterable<StepBatch>,
+  plan: MakePlan,
 ): Promise<BackupResult> {
   const { repository, hostname, localDir, listFiles = true, skipIfUnchanged = false } = options
   const writer = await repository.createSet(options.set)
-  const run = new BackupRun(runOptions, (bytes) => writer.signatures.write(bytes))
-  const { statistics } = run
   try {
-    const members = run.members(plan)
-    // Whether anything has changed shows with the first member, or at the end, before a volume is made.
-    const first = await members.next()
-    if (skipIfUnchanged && first.done === true && statistics.deltaEntries === 0) {
-      await writer.abort(undefined)
+    const { statistics, first, members } = await begin(writer, runOptions, plan)
+    const isNew = writer.resumePoint === undefined
+    if (skipIfUnchanged && isNew && first.done === true && statistics.deltaEntries === 0) {
+      await writer.abort(undefined, { keep: false })
       return { statistics }
     }
     await writer.writeVolumes(resumed(first, members))
-    const files = listFiles ? run.files : new FileList()
+    await writer.signatures.write(sigTarEnd(writer.signatures.bytes))
+    const files = listFiles ? writer.files : new FileList()
     return { statistics, set: await writer.commit({ hostname, localDir, files }) }
   } catch (error) {
-    await writer.abort(error)
+    // A source that gives nothing, or the same twice, will do so again.
+    await writer.abort(error, { keep: !(error instanceof BackupError) })
     throw error
   }
+}
+
+/**
+ * Begins the set, or goes on with it, up to the first member: whether anything has changed shows with it, or at the end,
+ * before a volume is made; and whether an interrupted set can go on where its last volume ends.
+ */
+async function begin(writer: SetWriter, options: RunOptions, plan: MakePlan) {
+  for (let point = writer.resumePoint; ; point = writer.goBack()) {
+    const run = new BackupRun(options)
+    const { statistics } = run
+    const from = point
+    const steps = from === undefined ? plan() : plan((all) => behind(all, from, (step) => run.stored(step)))
+    const members = run.members(steps, from)
+    try {
+      const first = await members.next()
+      if (from !== undefined) options.onEvent?.({ type: 'resumed', ...placeOf(from) })
+      return { statistics, first, members }
+    } catch (error) {
+      if (!(error instanceof SplitFileChanged) || from === undefined) throw error
+      options.onEvent?.({ type: 'split-file-changed', path: from.path })
+    }
+  }
+}
+
+function placeOf({ volumes, path, block }: ResumePoint): Pick<ResumePoint, 'volumes' | 'path' | 'block'> {
+  return { volumes, path, block }
 }
 
 /** All of a generator of which the first value was taken. */
@@ -196,7 +237,7 @@ async function* resumed<T>(
 }
 
 async function survey(options: RunOptions, plan: AsyncIterable<StepBatch>): Promise<BackupStatistics> {
-  const run = new BackupRun(options, () => Promise.resolve())
+  const run = new BackupRun(options)
   await run.survey(plan)
   return run.statistics
 }

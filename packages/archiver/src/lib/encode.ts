@@ -1,7 +1,8 @@
+import { crc32 } from 'node:zlib'
 import { type ByteStream, concat, rechunk } from '@coalmine/bytes'
 import type { Owners, TreeEntry } from '@coalmine/filetree'
 import { blockLengthFor, DeltaEncoder, type Signature, signature, SignatureEncoder } from '@coalmine/rdiff'
-import type { Member } from '@coalmine/repository'
+import type { Mark, Member } from '@coalmine/repository'
 import {
   BLOCK_BYTES,
   encodeDiffTarMember,
@@ -9,6 +10,7 @@ import {
   type EntryMeta,
   signatureHeader,
 } from '@coalmine/volume-format'
+import { SplitFileChanged } from './resume.ts'
 
 /** How block lengths of signatures are chosen. */
 export interface SignatureOptions {
@@ -17,10 +19,9 @@ export interface SignatureOptions {
   readonly maxBlockBytes?: number
 }
 
-/** One entry as it goes into the set: its volume members, and its sigtar member. */
+/** One entry as it goes into the set: its volume members, the last one with the sigtar member. */
 export interface Encoded {
   readonly members: readonly Member[]
-  readonly signature: Uint8Array
   /** Bytes of content or delta in the members. */
   readonly bodyBytes: number
 }
@@ -46,13 +47,14 @@ export function metaOf(entry: TreeEntry, owners: Owners): EntryMeta {
 export function encodeOther(meta: EntryMeta): Encoded {
   const bytes = encodeDiffTarMember({ action: 'snapshot', meta })
   const signature = encodeSigTarMember({ action: 'snapshot', meta })
-  return { members: [{ bytes, path: meta.path }], signature, bodyBytes: 0 }
+  return { members: [{ bytes, path: meta.path, signature: [signature] }], bodyBytes: 0 }
 }
 
-/** The word that a path is no longer there. */
-export function encodeDeleted(path: EntryMeta['path']): Encoded {
+/** The word that a path is no longer there. @param listed - Whether it was a file. */
+export function encodeDeleted(path: EntryMeta['path'], listed: boolean): Encoded {
   const bytes = encodeDiffTarMember({ action: 'deleted', path })
-  return { members: [{ bytes, path }], signature: encodeSigTarMember({ action: 'deleted', path }), bodyBytes: 0 }
+  const signature = [encodeSigTarMember({ action: 'deleted', path })]
+  return { members: [{ bytes, path, signature, listed: listed ? 'deleted' : undefined }], bodyBytes: 0 }
 }
 
 export interface FileOptions extends SignatureOptions {
@@ -62,17 +64,27 @@ export interface FileOptions extends SignatureOptions {
   readonly basis?: Signature
 }
 
+/** The beginning of a file that is stored already. */
+export interface StoredBeginning {
+  /** Blocks. */
+  readonly blocks: number
+  readonly mark: Mark | undefined
+}
+
 /** A regular file that is in memory whole and shorter than a block. */
 export function encodeSmall(meta: EntryMeta, content: Uint8Array, options: FileOptions): Encoded {
   const { basis } = options
   const action = basis === undefined ? 'snapshot' : 'diff'
   const body = basis === undefined ? content : deltaOf(basis, content)
   const sums = signature(content, { blockBytes: blockBytesFor(options) })
-  return {
-    members: [...membersOf(action, meta, body)],
-    signature: encodeSigTarMember({ action: 'signature', meta, signature: sums }),
-    bodyBytes: body.length,
-  }
+  const members = [...membersOf(action, meta, body)]
+  const signed = encodeSigTarMember({ action: 'signature', meta, signature: sums })
+  members.push({ ...members.pop()!, signature: [signed], listed: listedAs(action) })
+  return { members, bodyBytes: body.length }
+}
+
+function listedAs(action: 'snapshot' | 'diff'): 'new' | 'changed' {
+  return action === 'snapshot' ? 'new' : 'changed'
 }
 
 function deltaOf(basis: Signature, content: Uint8Array): Uint8Array {
@@ -102,13 +114,25 @@ export class LargeFile {
   readonly #content: ByteStream
   readonly #sums: SignatureEncoder
   readonly #delta: DeltaEncoder | undefined
+  readonly #facts: Mark
+  readonly #stored: StoredBeginning | undefined
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
   #bodyBytes = 0
   #failure: unknown
 
-  constructor(meta: EntryMeta, content: ByteStream, options: FileOptions) {
+  /**
+   * @param options.facts - What tells, when a backup is resumed, that the file is still the same.
+   * @param options.stored - Its members are not handed out again, but compared with what they were.
+   */
+  constructor(
+    meta: EntryMeta,
+    content: ByteStream,
+    options: FileOptions & { readonly facts?: Mark; readonly stored?: StoredBeginning },
+  ) {
     this.#meta = meta
+    this.#facts = options.facts ?? {}
+    this.#stored = options.stored
     this.#content = content
     this.#sums = new SignatureEncoder({ blockBytes: blockBytesFor(options) })
     if (options.basis !== undefined) this.#delta = new DeltaEncoder(options.basis)
@@ -129,30 +153,39 @@ export class LargeFile {
     return this.#failure
   }
 
+  /** @throws SplitFileChanged when its beginning is not what is stored of it. */
   async *members(): AsyncIterable<Member> {
     const action = this.#delta === undefined ? 'snapshot' : 'diff'
+    const stored = this.#stored?.blocks ?? 0
     let block = 0
+    let sum = 0
     let last: Uint8Array = new Uint8Array(0)
     for await (const chunk of rechunk(this.#body(), BLOCK_BYTES)) {
       if (chunk.length < BLOCK_BYTES) {
         last = chunk
-      } else {
-        this.#bodyBytes += chunk.length
-        yield member(action, this.#meta, chunk, ++block, false)
+        continue
       }
+      this.#bodyBytes += chunk.length
+      sum = crc32(chunk, sum)
+      block += 1
+      const mark = { ...this.#facts, action, sum }
+      if (block === stored && !isSame(mark, this.#stored?.mark)) throw new SplitFileChanged()
+      if (block > stored) yield { ...member(action, this.#meta, chunk, block, false), mark }
     }
+    if (block < stored) throw new SplitFileChanged()
     // What is archived already is better than the beginning of what could not be read.
     const isWorthIt = block > 0 || (action === 'snapshot' && this.#bytes > 0)
     if (this.#failure !== undefined && !isWorthIt) return
     this.#bodyBytes += last.length
-    yield member(action, this.#meta, last, block + 1, true)
+    const end = member(action, this.#meta, last, block + 1, true)
+    yield { ...end, signature: this.#signature(), listed: listedAs(action) }
   }
 
   /**
-   * The sigtar member, in pieces; after the last member of the volumes. A file of which only the beginning could be read
+   * The sigtar member, in pieces, when all was read. A file of which only the beginning could be read
    * gets another time in it, so that the next increment tries again.
    */
-  signature(): Uint8Array[] {
+  #signature(): Uint8Array[] {
     this.#keep(this.#sums.finish())
     const { mtimeSeconds } = this.#meta
     const another = mtimeSeconds > 1 ? mtimeSeconds - 1 : mtimeSeconds + 1
@@ -191,6 +224,10 @@ function member(action: 'snapshot' | 'diff', meta: EntryMeta, data: Uint8Array, 
   if (last && block === 1) return { bytes: encodeDiffTarMember({ action, meta, data }), path: meta.path }
   const bytes = encodeDiffTarMember({ action, meta, data, block })
   return last ? { bytes, path: meta.path } : { bytes, path: meta.path, block }
+}
+
+function isSame(mark: Mark, other: Mark | undefined): boolean {
+  return Object.entries(mark).every(([name, value]) => other?.[name] === value)
 }
 
 function blockBytesFor({ sizeBytes, rule, maxBlockBytes }: FileOptions): number {

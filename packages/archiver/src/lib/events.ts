@@ -9,6 +9,10 @@ export type BackupEvent =
   | { readonly type: 'deleted'; readonly path: RawPath }
   /** The archived signature of a changed file is of no use: the file is stored whole. */
   | { readonly type: 'no-basis'; readonly path: RawPath; readonly message: string }
+  /** An interrupted set goes on, behind what of it is stored; `block` when that is within a file. */
+  | { readonly type: 'resumed'; readonly volumes: number; readonly path: RawPath; readonly block?: number }
+  /** The file within which the stored volumes end has changed: it is stored again from the volume in which it began. */
+  | { readonly type: 'split-file-changed'; readonly path: RawPath }
   /** A copy in the archive dir proved to be of no use: all begins again, with what the storage has. */
   | { readonly type: 'again'; readonly message: string }
   | { readonly type: 'socket-skipped'; readonly path: RawPath }

@@ -1,8 +1,8 @@
-import { comparePaths, concat, displayPath, type RawPath } from '@coalmine/bytes'
+import { comparePaths, displayPath, type RawPath } from '@coalmine/bytes'
 import { ownerNames, type Owners, type Tree, type TreeProblem } from '@coalmine/filetree'
 import { RdiffError, readSignature, type Signature } from '@coalmine/rdiff'
-import type { Member } from '@coalmine/repository'
-import { FileList, type SigTarEntry, sigTarEnd } from '@coalmine/volume-format'
+import type { Member, ResumePoint } from '@coalmine/repository'
+import type { SigTarEntry } from '@coalmine/volume-format'
 import {
   type Encoded,
   encodeDeleted,
@@ -15,6 +15,7 @@ import {
 import { BackupError } from './errors.ts'
 import type { BackupEvent } from './events.ts'
 import type { Step, StepBatch } from './plan.ts'
+import { markOf } from './resume.ts'
 import { emptyStatistics } from './statistics.ts'
 
 export interface RunOptions {
@@ -27,53 +28,68 @@ export interface RunOptions {
   readonly signatureOf?: (old: SigTarEntry) => Promise<Uint8Array | undefined>
 }
 
-/** Carries out a plan: what comes of it are the members of volumes, signatures, statistics and the list of files. */
+/** Carries out a plan: what comes of it are the members of volumes, with their signatures, and statistics. */
 export class BackupRun {
   readonly statistics = emptyStatistics()
-  readonly files = new FileList()
   readonly #options: RunOptions
   readonly #owners: Owners
   readonly #onEvent: (event: BackupEvent) => void
-  readonly #writeSignatures: (bytes: Uint8Array) => Promise<void>
-  #signatureBytes = 0
   #sourceBytes = 0
   #last: RawPath | undefined
 
-  constructor(options: RunOptions, writeSignatures: (bytes: Uint8Array) => Promise<void>) {
+  constructor(options: RunOptions) {
     this.#options = options
     this.#owners = options.owners ?? ownerNames()
     this.#onEvent = options.onEvent ?? (() => undefined)
-    this.#writeSignatures = writeSignatures
   }
 
-  /** All members of the set's volumes; the signatures are written on the way, in the same order. */
-  async *members(plan: AsyncIterable<StepBatch>): AsyncGenerator<readonly Member[], void, undefined> {
+  /**
+   * All members of the set's volumes.
+   *
+   * @param point - Where an interrupted set goes on: what is stored before is only counted.
+   * @throws SplitFileChanged, before the first member, when it cannot go on there.
+   */
+  async *members(
+    plan: AsyncIterable<StepBatch>,
+    point?: ResumePoint,
+  ): AsyncGenerator<readonly Member[], void, undefined> {
     for await (const batch of plan) {
       this.#options.signal?.throwIfAborted()
       for (const problem of batch.problems) this.#problem(problem)
       let members: Member[] = []
-      let signatures: Uint8Array[] = []
       for (const step of batch.steps) {
         if (!this.#takesIn(step)) continue
         const basis = step.step === 'changed' ? await this.#basisOf(step.old) : undefined
         const encoded = this.#encode(step, basis)
         if (encoded !== undefined) {
           members.push(...encoded.members)
-          signatures.push(encoded.signature)
           continue
         }
         if (members.length > 0) yield members
-        await this.#sign(signatures)
         members = []
-        signatures = []
-        yield* this.#large(step as WholeStep, basis)
+        yield* this.#large(step as WholeStep, basis, point)
       }
-      await this.#sign(signatures)
       if (members.length > 0) yield members
       this.#onEvent({ type: 'progress', bytes: this.#sourceBytes })
     }
     this.#requireSource()
-    await this.#sign([sigTarEnd(this.#signatureBytes)])
+  }
+
+  /** Counts what an interrupted run has stored, as far as it can be told without reading it again. */
+  stored(step: Step): void {
+    if (!this.#takesIn(step)) return
+    const { statistics } = this
+    statistics.deltaEntries += 1
+    if (step.step === 'gone') {
+      statistics.deletedFiles += 1
+      return
+    }
+    const { kind, size } = step.entry
+    statistics.sourceFiles += 1
+    statistics.sourceFileSize += size
+    if (kind === 'file') this.#sourceBytes += size
+    statistics[step.step === 'changed' ? 'changedFiles' : 'newFiles'] += 1
+    statistics[step.step === 'changed' ? 'changedFileSize' : 'newFileSize'] += size
   }
 
   /** Counts what the plan would do, without reading any content. */
@@ -94,7 +110,7 @@ export class BackupRun {
   #encode(step: StoredStep, basis: Signature | undefined): Encoded | undefined {
     if (step.step === 'gone') {
       this.#countGone(step.old)
-      return encodeDeleted(step.old.path)
+      return encodeDeleted(step.old.path, step.old.meta?.kind === 'file')
     }
     const { entry } = step
     if (entry.kind !== 'file') {
@@ -110,10 +126,16 @@ export class BackupRun {
     return encoded
   }
 
-  async *#large(step: WholeStep, basis: Signature | undefined): AsyncGenerator<readonly Member[], void, undefined> {
+  async *#large(
+    step: WholeStep,
+    basis: Signature | undefined,
+    point: ResumePoint | undefined,
+  ): AsyncGenerator<readonly Member[], void, undefined> {
     const { tree, signal } = this.#options
     const { entry } = step
-    const options = { ...this.#options.signatures, sizeBytes: entry.size, basis }
+    const isSplit = point?.block !== undefined && point.path === entry.path
+    const stored = isSplit ? { blocks: point.block, mark: point.mark } : undefined
+    const options = { ...this.#options.signatures, sizeBytes: entry.size, basis, facts: markOf(entry), stored }
     const file = new LargeFile(metaOf(entry, this.#owners), tree.open(entry), options)
     let begun = false
     for await (const member of file.members()) {
@@ -130,7 +152,6 @@ export class BackupRun {
     if (!begun) return
     this.#count(basis === undefined ? asNew(step) : step, file.bytes)
     this.statistics.rawDeltaSize += file.bodyBytes
-    await this.#sign(file.signature())
   }
 
   /** What a changed file is compared with. Without it the file is stored whole, which is never wrong. */
@@ -182,18 +203,14 @@ export class BackupRun {
       statistics.newFiles += 1
       statistics.newFileSize += size
     }
-    if (kind === 'file') {
-      this.#sourceBytes += readBytes
-      this.files.add({ action: step, path })
-    }
+    if (kind === 'file') this.#sourceBytes += readBytes
     if (mtimeSeconds < 0) this.#onEvent({ type: 'time-before-1970', path, seconds: mtimeSeconds })
     this.#onEvent({ type: step, path, bytes: size })
   }
 
-  #countGone({ path, meta }: SigTarEntry): void {
+  #countGone({ path }: SigTarEntry): void {
     this.statistics.deletedFiles += 1
     this.statistics.deltaEntries += 1
-    if (meta?.kind === 'file') this.files.add({ action: 'deleted', path })
     this.#onEvent({ type: 'deleted', path })
   }
 
@@ -206,13 +223,6 @@ export class BackupRun {
   #requireSource(): void {
     if (this.statistics.sourceFiles > 0) return
     throw new BackupError('nothing-to-store', 'Cannot back up: the source has nothing that could be stored')
-  }
-
-  async #sign(pieces: readonly Uint8Array[]): Promise<void> {
-    if (pieces.length === 0) return
-    const bytes = concat(pieces)
-    this.#signatureBytes += bytes.length
-    await this.#writeSignatures(bytes)
   }
 }
 

@@ -1,3 +1,5 @@
+import type { SetTimes } from '@coalmine/volume-format'
+
 /** What a repository tells while it works. Called and forgotten; a listener must not throw. */
 export type RepositoryEvent =
   | { readonly type: 'put'; readonly key: string; readonly bytes: number }
@@ -19,6 +21,10 @@ export type RepositoryEvent =
   | { readonly type: 'copy-not-kept'; readonly message: string }
   /** The storage no longer has these sets, by their manifests; the copies in the archive dir stay. */
   | { readonly type: 'sets-lost'; readonly keys: readonly string[] }
+  /** A set that failed stays as far as it is stored: the next run can go on with it. */
+  | { readonly type: 'interrupted'; readonly volumes: number }
+  /** Nobody can go on with the set of an interrupted run; what is stored of it belongs to no set. */
+  | { readonly type: 'journal-dropped'; readonly times: SetTimes; readonly reason: string }
   /** The newest manifest does not open though other objects of the same passphrase do. */
   | { readonly type: 'damaged-manifest'; readonly key: string; readonly message: string }
   /** The archive dir is not shared with the real program: its lock cannot be taken on this machine. */

@@ -4,6 +4,7 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -65,6 +66,8 @@ export interface LocalEffects {
   openToAppend(path: string): number
   /** Writes all of the bytes at the end of what was written before. */
   write(descriptor: number, bytes: Uint8Array): void
+  /** Cuts an open file off at a length. */
+  truncate(descriptor: number, bytes: number): void
   /** Returns when the content of the file is on the disk. */
   sync(descriptor: number): void
   close(descriptor: number): void
@@ -108,6 +111,7 @@ export const nodeLocalEffects: LocalEffects = {
   write(descriptor, bytes) {
     for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
   },
+  truncate: (descriptor, bytes) => ftruncateSync(descriptor, bytes),
   sync: (descriptor) => fsyncSync(descriptor),
   close: (descriptor) => closeSync(descriptor),
   rename: (from, to) => renameSync(from, to),

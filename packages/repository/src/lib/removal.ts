@@ -1,4 +1,4 @@
-import type { BackupChain, BackupSet, Collection, SignatureSet, StoredObject } from '@coalmine/volume-format'
+import type { BackupChain, BackupSet, Collection, SetTimes, SignatureSet, StoredObject } from '@coalmine/volume-format'
 
 /** What may go, by a rule about age or number. */
 export interface OldChains {
@@ -85,9 +85,19 @@ function keyOf({ startSeconds, endSeconds, times }: BackupSet | SignatureSet): s
   return `${times.type} ${startSeconds} ${endSeconds}`
 }
 
-/** Splits by when the last of a set was written: what is young may belong to a backup that another machine is writing. */
-export function splitByAge({ sets, signatures }: Extraneous, limitMs: number): { old: Extraneous; young: Extraneous } {
-  const isYoung = (one: BackupSet | SignatureSet) => lastWrittenMs(one) > limitMs
+/**
+ * Splits by when the last of a set was written: what is young may belong to a backup that another machine is writing.
+ *
+ * @param own - Times of a set that this machine was writing: it counts as old.
+ */
+export function splitByAge(
+  { sets, signatures }: Extraneous,
+  limitMs: number,
+  own?: SetTimes,
+): { old: Extraneous; young: Extraneous } {
+  const ownName = own && JSON.stringify(own)
+  const isYoung = (one: BackupSet | SignatureSet) =>
+    lastWrittenMs(one) > limitMs && JSON.stringify(one.times) !== ownName
   return {
     old: { sets: sets.filter((set) => !isYoung(set)), signatures: signatures.filter((set) => !isYoung(set)) },
     young: { sets: sets.filter(isYoung), signatures: signatures.filter(isYoung) },

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleepFor } from 'node:timers/promises'
-import type { ByteSource, ByteStream, RawPath } from '@coalmine/bytes'
+import { type ByteSource, type ByteStream, collect, fromBytes, type RawPath } from '@coalmine/bytes'
 import type { Storage } from '@coalmine/storage'
 import {
   type BackupSet,
@@ -18,6 +19,7 @@ import {
   type StoredObject,
 } from '@coalmine/volume-format'
 import { ArchiveDir } from './archive-dir.ts'
+import { collectCommitted } from './collect-committed.ts'
 import type { DatedSet } from './dated-sets.ts'
 import { type PathDifference, type PathVersions, readDifferences, readVersions } from './history.ts'
 import { type ChainHead, findSignature, readChainState } from './chain-state.ts'
@@ -25,6 +27,8 @@ import { CopyKeeper } from './copy-keeper.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
+import { compareJournal, type Interrupted } from './interrupted.ts'
+import { Journal } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
 import { lostCopies, type LostCopies } from './lost-sets.ts'
@@ -35,6 +39,7 @@ import { Notes } from './notes.ts'
 import { objectsToDelete, type Removal } from './removal.ts'
 import { type CheckReport, checkStorage, compareWithLedger, type Finding, type ListedObject } from './storage-check.ts'
 import { openObject } from './open-object.ts'
+import { SetJournal } from './set-journal.ts'
 import { SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile, volumesInFlight } from './spool.ts'
 import { type CheckedVolume, fetchObject, readVolumes } from './volume-reader.ts'
@@ -84,6 +89,15 @@ export interface NewSet {
   readonly volumeBytes: number
   /** Volumes being put at a time; what the storage likes by default. */
   readonly parallel?: number
+  /**
+   * Note what is stored in a journal in the archive dir, so that a later run can go on when this one is interrupted. What
+   * has to be the same then, by what it is called; only with the lock.
+   */
+  readonly conditions?: Readonly<Record<string, string>>
+  /** Seal something into the journal by which a later run proves its passphrase; where that costs nothing. */
+  readonly probe?: boolean
+  /** Go on with the set that {@link Repository.interrupted} gave, whose times these are. */
+  readonly resume?: boolean
 }
 
 const defaultSleep = (ms: number, signal: AbortSignal | undefined) => sleepFor(ms, undefined, { signal })
@@ -110,8 +124,12 @@ export class Repository {
   readonly #notes: Notes
   /** What was listed last, by name. */
   #listed: ReadonlyMap<string, ListedObject> = new Map()
+  /** The same, without the signatures of sets that were not committed. */
+  #committed: Collection | undefined
   #spool: Spool | undefined
   #collection: Promise<Collection> | undefined
+  /** What {@link Repository.interrupted} found. */
+  #journal: Journal | undefined
 
   constructor(options: RepositoryOptions) {
     const { archiveDir, lock = false, onEvent = () => undefined, effects = nodeLocalEffects } = options
@@ -212,7 +230,7 @@ export class Repository {
 
   /** The latest chain, when there are signatures on which an increment can build. */
   async head(): Promise<ChainHead | undefined> {
-    const { chain, signatures } = matchChains(await this.collect())
+    const { chain, signatures } = matchChains(await this.#collectCommitted())
     return chain === undefined || signatures === undefined ? undefined : { chain, signatures }
   }
 
@@ -354,7 +372,9 @@ export class Repository {
     const { chains, orphanedSets, incompleteSets, replacedSets } = before
     const taken = [...chains.flatMap((chain) => chain.sets), ...orphanedSets, ...incompleteSets, ...replacedSets]
     const end = plan.times.type === 'full' ? plan.times.timeSeconds : plan.times.endSeconds
-    if (taken.some((set) => set.endSeconds === end)) {
+    const resumed = plan.resume === true ? this.#resumed(plan) : undefined
+    const there = resumed && incompleteSets.find((set) => set.endSeconds === end && set.times.type === plan.times.type)
+    if (taken.some((set) => set.endSeconds === end && set !== there)) {
       throw new RepositoryError('exists', `Cannot write a set of the time ${end}: the storage has one already`)
     }
     const spool = this.#ownSpool()
@@ -371,6 +391,7 @@ export class Repository {
       names,
       spool,
       archiveDir: this.#lock === undefined ? undefined : this.#archiveDir,
+      journal: this.#journalFor(plan, names, { journal: resumed, there }),
       notes: this.#notes,
       volumeBytes: plan.volumeBytes,
       parallel,
@@ -385,6 +406,53 @@ export class Repository {
         await requireUnmoved({ storage: this.storage, before, now, times: plan.times, manifest, put, signal })
       },
     })
+  }
+
+  /**
+   * The set that an interrupted run left and that can go on, if there is one. A journal of no use is removed and told
+   * (`journal-dropped`); volumes of its set stay for `cleanup`. Only with the lock.
+   */
+  async interrupted(): Promise<Interrupted | undefined> {
+    if (this.#lock === undefined || this.#archiveDir === undefined) return undefined
+    const journal = await Journal.open(join(this.#archiveDir.folder, 'coalmine'), this.#effects)
+    this.#journal = journal
+    if (journal === undefined) return undefined
+    const reason = await compareJournal(journal, await this.#collectCommitted(), this.storage)
+    const { times, conditions } = { times: journal.times, conditions: journal.head.conditions }
+    if (reason === undefined) return { times, conditions, volumes: journal.volumes.length }
+    await this.dropInterrupted(reason)
+    return undefined
+  }
+
+  /**
+   * Nobody goes on with the interrupted set. Its signatures are deleted, if they are stored: to the real program they would
+   * be in the way of the next increment.
+   *
+   * @param reason - The end of a sentence; nothing is told without.
+   */
+  async dropInterrupted(reason: string): Promise<void> {
+    const journal = this.#journal
+    this.#journal = undefined
+    if (journal === undefined) return
+    const key = this.#names(journal.times).signatures(this.#envelope)
+    const { orphanedSignatures } = await this.#collectCommitted()
+    journal.remove()
+    if (orphanedSignatures.some(({ object }) => object.key === key)) {
+      await this.storage.delete(key, { signal: this.#options.signal })
+      this.#notes.forget(key)
+      this.#collection = undefined
+    }
+    if (reason !== '') this.#onEvent({ type: 'journal-dropped', times: journal.times, reason })
+  }
+
+  /** @throws RepositoryError `wrong-passphrase` when the interrupted set was begun with another one. */
+  async proveInterrupted(): Promise<void> {
+    const probe = this.#journal?.head.probe
+    if (probe === undefined) return
+    const source = fromBytes(Buffer.from(probe, 'base64'))
+    const object = { key: `${this.#journal!.head.manifest} (interrupted)`, size: source.size }
+    const opener = { envelope: this.#envelope, signal: this.#options.signal }
+    for await (const _ of openObject('manifest', object, source, opener));
   }
 
   /**
@@ -420,6 +488,40 @@ export class Repository {
     this.#spool = undefined
     this.#ledger?.close()
     this.#lock?.release()
+  }
+
+  async #collectCommitted(): Promise<Collection> {
+    const collection = await this.collect()
+    return this.#committed ?? collection
+  }
+
+  #resumed({ times }: NewSet): Journal | undefined {
+    const journal = this.#journal
+    if (journal === undefined || journal.volumes.length === 0) return undefined
+    return JSON.stringify(journal.times) === JSON.stringify(times) ? journal : undefined
+  }
+
+  #journalFor(
+    { times, conditions, probe }: NewSet,
+    names: SetNames,
+    { journal, there }: { journal: Journal | undefined; there: BackupSet | undefined },
+  ): SetJournal | undefined {
+    if (conditions === undefined || this.#lock === undefined || this.#archiveDir === undefined) return undefined
+    const { folder } = this.#archiveDir
+    return new SetJournal({
+      archiveDir: folder,
+      folder: join(folder, 'coalmine'),
+      copyName: names.localSignatures(),
+      effects: this.#effects,
+      journal,
+      there: new Map([...(there?.volumes ?? [])].map(([number, { key }]) => [number, key])),
+      head: async () => {
+        const sealed =
+          probe === true ? await collect(this.#envelope.seal('manifest', fromBytes(randomBytes(16)).open())) : undefined
+        const text = sealed && Buffer.from(sealed).toString('base64')
+        return { times, manifest: names.manifest(this.#envelope), conditions, probe: text }
+      },
+    })
   }
 
   async #lostCopies(): Promise<LostCopies> {
@@ -486,7 +588,7 @@ export class Repository {
   }
 
   async #list(): Promise<Collection> {
-    const { maxListedObjects = 2_000_000 } = this.#options
+    const { maxListedObjects = 2_000_000, prefixes } = this.#options
     const objects: ListedObject[] = []
     for await (const { key, size, modifiedMs, digests } of this.storage.list({ signal: this.#options.signal })) {
       if (objects.length === maxListedObjects) {
@@ -496,7 +598,8 @@ export class Repository {
       objects.push({ key, size, modifiedMs, digests })
     }
     this.#listed = new Map(objects.map((object) => [object.key, object]))
-    return collectSets(objects, { prefixes: this.#options.prefixes })
+    this.#committed = collectCommitted(objects, prefixes)
+    return collectSets(objects, { prefixes })
   }
 
   #fetch(object: StoredObject): Promise<SpoolFile> {

@@ -1,20 +1,22 @@
-import type { ByteStream } from '@coalmine/bytes'
+import type { ByteStream, RawPath } from '@coalmine/bytes'
 import type { ObjectInfo, Storage } from '@coalmine/storage'
 import {
   type Envelope,
+  FileList,
   gzipEnvelope,
   manifestPieces,
   type ManifestToWrite,
   type ManifestVolume,
 } from '@coalmine/volume-format'
 import type { ArchiveDir, PendingFile } from './archive-dir.ts'
-import { Channel } from './channel.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import type { SetNames } from './names.ts'
 import type { Notes } from './notes.ts'
+import { SetJournal } from './set-journal.ts'
+import { SignatureWriter } from './signature-writer.ts'
 import type { Spool, SpoolFile } from './spool.ts'
-import { type Member, type SpooledVolume, VolumeWriter } from './volume-writer.ts'
+import { type Mark, type Member, type SpooledVolume, VolumeWriter } from './volume-writer.ts'
 
 export interface SetWriterParts {
   readonly storage: Storage
@@ -23,6 +25,8 @@ export interface SetWriterParts {
   readonly names: SetNames
   readonly spool: Spool
   readonly archiveDir: ArchiveDir | undefined
+  /** What is noted for the case that the set is interrupted. */
+  readonly journal?: SetJournal
   /** Where what was put is noted, and what was taken back. */
   readonly notes: Notes
   readonly volumeBytes: number
@@ -48,13 +52,27 @@ export interface SetSummary {
   readonly storedBytes: number
 }
 
+/** Where an interrupted set goes on: behind the last member that is stored. */
+export interface ResumePoint {
+  /** Volumes that are stored. */
+  readonly volumes: number
+  readonly path: RawPath
+  /** The chunk, when the file goes on behind it. */
+  readonly block?: number
+  /** What the file was then. */
+  readonly mark?: Mark
+}
+
 /**
  * Writes one set. The order on the storage is volumes, signatures, manifest: the manifest is the commit, and without it
  * the set does not exist for any reader.
  *
- * A set that fails is taken back: what this run put is deleted, as far as the storage lets us.
+ * A set that fails stays as far as it is noted in the journal, for the next run to go on with; without a journal it is
+ * taken back: what this run put is deleted, as far as the storage lets us.
  */
 export class SetWriter {
+  /** The files that the manifest will list, of those whose last member is in a volume. */
+  readonly files = new FileList()
   readonly #parts: SetWriterParts
   readonly #signatures: SignatureWriter
   readonly #manifests: ManifestVolume[] = []
@@ -66,12 +84,25 @@ export class SetWriter {
 
   constructor(parts: SetWriterParts) {
     this.#parts = parts
-    this.#signatures = new SignatureWriter(parts)
+    const { envelope, spool, archiveDir, names, journal } = parts
+    const copy = () => journal ?? archiveDir?.begin(names.localSignatures())
+    this.#signatures = new SignatureWriter({ envelope, spool, copy })
   }
 
-  /** Takes the set's sigtar, in order; waits when the sealing falls behind. */
-  get signatures(): { write(bytes: Uint8Array): Promise<void> } {
+  /** Takes the rest of the set's sigtar, behind what came with members; waits when the sealing falls behind. */
+  get signatures(): { readonly bytes: number; write(bytes: Uint8Array): Promise<void> } {
     return this.#signatures
+  }
+
+  /** Where to go on, when the set is one that was interrupted. */
+  get resumePoint(): ResumePoint | undefined {
+    return this.#parts.journal?.resumePoint
+  }
+
+  /** To be called before volumes are written, when the file that the last one ends within has changed: goes back to where it began. */
+  goBack(): ResumePoint | undefined {
+    this.#parts.journal?.goBack()
+    return this.resumePoint
   }
 
   /**
@@ -79,8 +110,11 @@ export class SetWriter {
    * stored.
    */
   async writeVolumes(members: AsyncIterable<readonly Member[]>): Promise<void> {
-    const { envelope, spool, volumeBytes, encrypted, parallel } = this.#parts
-    const writer = new VolumeWriter(members, { envelope, spool, volumeBytes, encrypted })
+    const { envelope, spool, volumeBytes, encrypted, parallel, journal } = this.#parts
+    await this.#takeOver()
+    const sign = (bytes: Uint8Array) => this.#signatures.write(bytes)
+    const made = this.#manifests.length
+    const writer = new VolumeWriter(members, { envelope, spool, volumeBytes, encrypted, made, sign })
     const inFlight = new Set<Promise<void>>()
     const failures: unknown[] = []
     try {
@@ -89,12 +123,15 @@ export class SetWriter {
         const volume = await writer.next()
         if (volume === undefined) break
         this.#manifests.push(volume.manifest)
+        for (const file of volume.files) this.files.add(file)
+        if (journal !== undefined) await this.#signatures.cut()
+        const noted = journal?.cut(this.#signatures.bytes)
         while (inFlight.size >= parallel) await Promise.race(inFlight)
         if (failures.length > 0) {
           volume.file.remove()
           break
         }
-        const job: Promise<void> = this.#putVolume(volume)
+        const job: Promise<void> = this.#putVolume(volume, noted)
           .catch((error: unknown) => {
             failures.push(error)
           })
@@ -113,9 +150,9 @@ export class SetWriter {
    * storage the set is there: copies that cannot take their names then are told as an event, and missed by nobody.
    */
   async commit(head: ManifestHead): Promise<SetSummary> {
-    const { names, spool, envelope, archiveDir } = this.#parts
+    const { names, spool, envelope, archiveDir, journal } = this.#parts
     const sealed = await this.#signatures.finish()
-    await this.#putFile(names.signatures(envelope), sealed.file)
+    await this.#putFile(names.signatures(envelope), sealed)
     const manifest: ManifestToWrite = {
       ...head,
       volumes: new Map(this.#manifests.map((volume) => [volume.number, volume])),
@@ -129,8 +166,9 @@ export class SetWriter {
     await this.#putFile(names.manifest(envelope), file)
     this.#parts.notes.sync()
     try {
-      sealed.local?.commit()
+      this.#signatures.keep()
       this.#manifestCopy?.commit()
+      journal?.remove()
     } catch (error) {
       this.#discardCopies()
       this.#parts.onEvent({ type: 'copies-not-kept', message: error instanceof Error ? error.message : String(error) })
@@ -139,33 +177,65 @@ export class SetWriter {
   }
 
   /**
-   * Takes back what was put, the manifest first: a manifest without its volumes would pass for a backup, so while it
-   * cannot be deleted nothing is. When it is not clear whose the objects of these names are, nothing is deleted either.
-   * Never throws: what is still there is told as an event.
+   * Ends a set that failed. What the journal knows stays, and is told (`interrupted`); where there is no journal, or the
+   * reason says that nobody can go on with the set, what was put is taken back, the manifest first: a manifest without
+   * its volumes would pass for a backup, so while it cannot be deleted nothing is. When it is not clear whose the
+   * objects of these names are, nothing is deleted either. Never throws: what is still there is told as an event.
+   *
+   * @param options.keep - Whether somebody may go on with it; true.
    */
-  async abort(reason: unknown): Promise<void> {
+  async abort(reason: unknown, { keep = true }: { keep?: boolean } = {}): Promise<void> {
+    const { journal, onEvent } = this.#parts
     await this.#signatures.abort(reason)
     this.#discardCopies()
-    const { storage, names, envelope } = this.#parts
     if (reason instanceof RepositoryError && reason.code === 'disturbed') {
-      this.#parts.onEvent({ type: 'left-behind', keys: [...this.#put.keys()] })
+      journal?.forget()
+      onEvent({ type: 'left-behind', keys: [...this.#put.keys()] })
       return
     }
+    const kept = journal?.end(reason, keep) ?? { count: 0 }
+    if (kept.forNextRun) return onEvent({ type: 'interrupted', volumes: kept.count })
+    const { names, envelope, storage, notes } = this.#parts
+    const staying = new Set(kept.keys)
     const left: string[] = []
     for (const key of [...this.#put.keys()].toReversed()) {
+      if (staying.has(key)) continue
       try {
         if (left.includes(names.manifest(envelope))) {
           left.push(key)
           continue
         }
         await storage.delete(key)
-        this.#parts.notes.forget(key)
+        notes.forget(key)
       } catch {
         // The first failure is what the caller reports; this one is told by name below.
         left.push(key)
       }
     }
-    if (left.length > 0) this.#parts.onEvent({ type: 'left-behind', keys: left })
+    if (left.length > 0) onEvent({ type: 'left-behind', keys: left })
+  }
+
+  /** Makes what an interrupted run left the beginning of this set. */
+  async #takeOver(): Promise<void> {
+    const { journal, storage, notes, signal } = this.#parts
+    if (journal === undefined) return
+    const { volumes, strays } = await journal.begin()
+    for (const key of strays) {
+      await storage.delete(key, { signal })
+      notes.forget(key)
+    }
+    for (const { key, bytes, volume, files } of volumes) {
+      this.#manifests.push(volume)
+      this.#put.set(key, bytes)
+      this.#volumeBytes += bytes
+      this.#storedBytes += bytes
+      for (const file of files) this.files.add(file)
+    }
+    const copied = journal.signatures()
+    const plain = copied.size === 0 ? copied.open() : gzipEnvelope({}).open('signatures', copied)
+    for await (const chunk of plain) await this.#signatures.again(chunk)
+    if (this.#signatures.bytes === journal.signatureBytes) return
+    throw new RepositoryError('unreadable', 'Cannot go on with the interrupted set: its signatures have changed')
   }
 
   #discardCopies(): void {
@@ -173,12 +243,17 @@ export class SetWriter {
     this.#signatures.discardCopy()
   }
 
-  async #putVolume(volume: SpooledVolume): Promise<void> {
-    const { names, envelope } = this.#parts
-    const bytes = volume.file.bytes
-    await this.#putFile(names.volume(envelope, volume.manifest.number), volume.file)
+  async #putVolume(
+    { file, manifest, files, mark }: SpooledVolume,
+    noted: { signatureBytes: number; copyBytes: number } | undefined,
+  ): Promise<void> {
+    const { names, envelope, journal } = this.#parts
+    const { bytes } = file
+    const key = names.volume(envelope, manifest.number)
+    await this.#putFile(key, file)
     this.#volumeBytes += bytes
-    this.#parts.onEvent({ type: 'volume-stored', number: volume.manifest.number, bytes })
+    if (noted !== undefined) journal?.stored({ key, bytes, volume: manifest, files, mark, ...noted })
+    this.#parts.onEvent({ type: 'volume-stored', number: manifest.number, bytes })
   }
 
   async #putFile(key: string, file: SpoolFile): Promise<ObjectInfo> {
@@ -194,56 +269,6 @@ export class SetWriter {
     } finally {
       file.remove()
     }
-  }
-}
-
-/** Seals the sigtar for the storage and gzips it for the archive dir, both while it is being written. */
-class SignatureWriter {
-  readonly #channels: Channel[] = []
-  readonly #jobs: Promise<void>[] = []
-  readonly #sealed: SpoolFile
-  readonly #local: PendingFile | undefined
-
-  constructor(parts: SetWriterParts) {
-    const { envelope, spool, archiveDir, names } = parts
-    this.#sealed = spool.create()
-    this.#local = archiveDir?.begin(names.localSignatures())
-    this.#start((plain) => this.#sealed.writeAll(envelope.seal('signatures', plain)))
-    const local = this.#local
-    if (local !== undefined) {
-      // The copy is read often and never sent: the fastest level.
-      const gzip = gzipEnvelope({ level: 1 })
-      this.#start((plain) => local.writeAll(gzip.seal('signatures', plain)))
-    }
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    for (const channel of this.#channels) await channel.write(bytes)
-  }
-
-  async finish(): Promise<{ file: SpoolFile; local: PendingFile | undefined }> {
-    for (const channel of this.#channels) channel.end()
-    await Promise.all(this.#jobs)
-    return { file: this.#sealed, local: this.#local }
-  }
-
-  async abort(reason: unknown): Promise<void> {
-    for (const channel of this.#channels) channel.fail(reason)
-    await Promise.allSettled(this.#jobs)
-    this.#sealed.remove()
-  }
-
-  discardCopy(): void {
-    this.#local?.discard()
-  }
-
-  #start(consume: (plain: ByteStream) => Promise<void>): void {
-    const channel = new Channel()
-    this.#channels.push(channel)
-    const job = consume(channel.read())
-    // A consumer that fails makes the next write fail; `finish` sees it in any case.
-    job.catch((error: unknown) => channel.fail(error))
-    this.#jobs.push(job)
   }
 }
 

@@ -1,5 +1,5 @@
-import type { ByteStream, RawPath } from '@coalmine/bytes'
-import type { Envelope, ManifestVolume } from '@coalmine/volume-format'
+import { type ByteStream, concat, type RawPath } from '@coalmine/bytes'
+import type { Envelope, ManifestFile, ManifestVolume } from '@coalmine/volume-format'
 import { volumeEnd } from '@coalmine/volume-format'
 import type { Spool, SpoolFile } from './spool.ts'
 
@@ -9,12 +9,25 @@ export interface Member {
   readonly path: RawPath
   /** Number of the chunk (1…) for the chunks of a file but the last; absent for everything else. */
   readonly block?: number
+  /** What goes into the sigtar with it: the entry's member, with the last member of the entry. */
+  readonly signature?: readonly Uint8Array[]
+  /** How the manifest lists the file of which it is the last member. */
+  readonly listed?: ManifestFile['action']
+  /** Of a chunk of a file that goes on: what tells later whether the file is still the same. */
+  readonly mark?: Mark
 }
+
+/** What a file was, in the words of whoever wrote it. */
+export type Mark = Readonly<Record<string, number | string>>
 
 /** A volume as it lies in the spool, ready to be put. */
 export interface SpooledVolume {
   readonly file: SpoolFile
   readonly manifest: ManifestVolume
+  /** The files that end in it. */
+  readonly files: readonly ManifestFile[]
+  /** Of its last member. */
+  readonly mark: Mark | undefined
 }
 
 export interface VolumeWriterOptions {
@@ -24,6 +37,10 @@ export interface VolumeWriterOptions {
   readonly volumeBytes: number
   /** Whether volumes end as the real program ends its encrypted ones. */
   readonly encrypted: boolean
+  /** Volumes that are made already; 0. */
+  readonly made?: number
+  /** Takes what goes into the sigtar, when its members are in a volume. */
+  readonly sign?: (bytes: Uint8Array) => Promise<void>
 }
 
 // What is gathered before it goes on its way into the envelope.
@@ -40,11 +57,12 @@ export class VolumeWriter {
   readonly #options: VolumeWriterOptions
   #batch: readonly Member[] = []
   #at = 0
-  #number = 0
+  #number: number
 
   constructor(members: AsyncIterable<readonly Member[]>, options: VolumeWriterOptions) {
     this.#members = members[Symbol.asyncIterator]()
     this.#options = options
+    this.#number = options.made ?? 0
   }
 
   /** Seals the next volume into the spool; `undefined` when all members are written. The first comes in any case. */
@@ -60,7 +78,7 @@ export class VolumeWriter {
       file.remove()
       throw error
     }
-    return { file, manifest: volume.manifest(file.sha1) }
+    return { file, manifest: volume.manifest(file.sha1), files: volume.files, mark: volume.mark }
   }
 
   async close(): Promise<void> {
@@ -86,20 +104,28 @@ export class VolumeWriter {
     measure()
     let pieces: Uint8Array[] = []
     let held = 0
+    let signed: Uint8Array[] = []
+    const sign = async () => {
+      if (signed.length > 0) await this.#options.sign?.(concat(signed))
+      signed = []
+    }
     while (await this.#fill()) {
       const member = this.#batch[this.#at]!
       if (volume.started && held + member.bytes.length > room) break
       this.#at += 1
       volume.add(member)
       pieces.push(member.bytes)
+      if (member.signature !== undefined) signed.push(...member.signature)
       held += member.bytes.length
       if (held < pieceBytes) continue
+      await sign()
       yield Buffer.concat(pieces, held)
       handedOn += held
       pieces = []
       held = 0
       measure()
     }
+    await sign()
     const end = volumeEnd(handedOn + held, { encrypted })
     if (held + end.length > 0) yield Buffer.concat([...pieces, end], held + end.length)
   }
@@ -112,6 +138,7 @@ class OpenVolume {
   readonly #number: number
   #first: Member | undefined
   #last: Member | undefined
+  readonly files: ManifestFile[] = []
 
   constructor(number: number) {
     this.#number = number
@@ -121,7 +148,12 @@ class OpenVolume {
     return this.#first !== undefined
   }
 
+  get mark(): Mark | undefined {
+    return this.#last?.mark
+  }
+
   add(member: Member): void {
+    if (member.listed !== undefined) this.files.push({ action: member.listed, path: member.path })
     this.#first ??= member
     this.#last = member
   }

@@ -10,11 +10,12 @@ import {
   surveyIncremental,
 } from '@coalmine/archiver'
 import { type RawPath, rawFromText } from '@coalmine/bytes'
-import { type ChainHead, RepositoryError } from '@coalmine/repository'
+import { type ChainHead, type Interrupted, RepositoryError } from '@coalmine/repository'
 import type { Collection } from '@coalmine/volume-format'
 import { tellBackup } from '../backup-events.ts'
 import { type Choice, chooseFiles, openSource } from '../choice.ts'
 import { CommandError, exitCode } from '../exit-codes.ts'
+import { conditionsOf, goesOn } from '../going-on.ts'
 import { hasRecipients } from '../keys.ts'
 import { Progress } from '../progress.ts'
 import { type Context, localPath, Session } from '../session.ts'
@@ -33,14 +34,21 @@ export async function backup([source, url]: readonly RawPath[], context: Context
   try {
     const collection = await session.collect(context)
     if (!settings.flag('dry-run')) await session.repository.compareCopies()
-    const action = isFullDue(collection, wanted, context) ? 'full' : wanted
+    const asked = isFullDue(collection, wanted, context) ? 'full' : wanted
     // With public keys there is no passphrase that could be another one, and often no secret key to look with.
     if (!settings.flag('no-encryption') && !hasRecipients(settings)) await session.repository.checkPassphrase()
+    const conditions = conditionsOf(choice, settings)
+    const interrupted = settings.flag('dry-run')
+      ? undefined
+      : await goesOn(session.repository, { full: asked === 'full', conditions }, context.log)
+    const action = interrupted?.times.type === 'full' ? 'full' : asked
     const head = action === 'full' ? undefined : await headFor(session, action, context)
     if (head !== undefined) await checkSource(session, head, root, context)
     const times = collection.chains.flatMap((chain) => chain.sets.map((set) => set.endSeconds))
-    const timeSeconds = await freeTime(Math.max(0, ...times), head, context)
-    await write({ session, choice, head, timeSeconds, action, context })
+    const last = Math.max(0, ...times)
+    const timeSeconds = timeOf(interrupted) ?? (await freeTime(last, head, context))
+    const resume = interrupted !== undefined
+    await write({ session, choice, head, timeSeconds, last, resume, conditions, action, context })
   } finally {
     await session.close()
   }
@@ -51,6 +59,11 @@ interface Work {
   readonly choice: Choice
   readonly head: ChainHead | undefined
   readonly timeSeconds: number
+  /** When the newest set ended. */
+  readonly last: number
+  /** Whether an interrupted set goes on. */
+  readonly resume: boolean
+  readonly conditions: Readonly<Record<string, string>>
   readonly action: Wanted
   readonly context: Context
 }
@@ -140,7 +153,8 @@ async function write(work: Work): Promise<void> {
       throw new CommandError(exitCode.incrementWithoutSignatures, error.message, { cause: error })
     }
     log.warning(`${error.message}. Switching to full backup`)
-    return await write({ ...work, head: undefined })
+    const timeSeconds = await freeTime(work.last, undefined, context)
+    return await write({ ...work, head: undefined, resume: false, timeSeconds })
   } finally {
     await close()
   }
@@ -163,6 +177,8 @@ function setOptions({
   choice,
   head,
   timeSeconds,
+  resume,
+  conditions,
   context: { settings },
 }: Work): Pick<FullBackupOptions, 'set' | 'hostname' | 'localDir' | 'signatures' | 'listFiles'> {
   const maxBlock = settings.integer('max-blocksize')
@@ -174,6 +190,10 @@ function setOptions({
           : { type: 'inc', startSeconds: head.chain.endSeconds, endSeconds: timeSeconds },
       volumeBytes: (settings.integer('volsize') ?? 200) * 1_048_576,
       parallel: settings.integer('concurrency') || undefined,
+      resume,
+      conditions,
+      // With keys it might take a card or an agent, and who may go on with the set may be unable to read it.
+      probe: !settings.flag('no-encryption') && !hasRecipients(settings),
     },
     hostname: rawFromText(hostname()),
     localDir: choice.root,
@@ -183,6 +203,11 @@ function setOptions({
     },
     listFiles: !settings.flag('no-files-changed'),
   }
+}
+
+function timeOf(interrupted: Interrupted | undefined): number | undefined {
+  const times = interrupted?.times
+  return times?.type === 'full' ? times.timeSeconds : times?.endSeconds
 }
 
 /** The time of the new set, later than the last one's: names and restore times are whole seconds. */

@@ -59,7 +59,8 @@ export async function cleanup([url]: readonly RawPath[], context: Context): Prom
   }
   const limitMs = older === undefined ? settings.nowSeconds * 1000 - dayMs : older * 1000
   await inSession(url!, context, async (session, collection) => {
-    const { old, young } = splitByAge(extraneous(collection), limitMs)
+    const own = await session.repository.interrupted()
+    const { old, young } = splitByAge(extraneous(collection), limitMs, own?.times)
     if (isEmpty(old) && isEmpty(young)) {
       return log.warning('No extraneous files found, nothing deleted in cleanup.')
     }
@@ -80,6 +81,7 @@ export async function cleanup([url]: readonly RawPath[], context: Context): Prom
     const these = settings.compat === '0.8' ? (one ? 'this file' : 'these files') : 'these file(s)'
     log.notice(`Deleting ${these} from backend:\n${namesOf(old)}`)
     await removeNow(session, old, context)
+    if (!settings.flag('dry-run')) await session.repository.dropInterrupted('')
   })
 }
 
