@@ -7,11 +7,7 @@ const source = ['@coalmine/source']
 const everything = ['{packages,apps,tooling}/*/{src,test}/**/*.test.ts', 'scripts/*.test.mjs']
 
 /** Long by themselves, and beside others that ask the same of less: `npm run test:long` alone runs them. */
-const longOnly = [
-  'tooling/fuzz/test/damage.test.ts',
-  'tooling/interop/test/hostile-race.test.ts',
-  'tooling/interop/test/selection.test.ts',
-]
+const longOnly = ['tooling/fuzz/test/damage.test.ts', 'tooling/interop/test/hostile-race.test.ts']
 const left = process.env['COALMINE_LONG'] ? [] : longOnly
 
 /** They look at the memory, the globals or the environment of the process that they run in: each has one of its own. */
