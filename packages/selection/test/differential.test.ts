@@ -8,7 +8,7 @@ import { selectionPeer } from './oracle/duplicity.ts'
 // Random trees and options, decided by the real program's own selection module and by us. Ordinary runs draw the same cases
 // each time. A case that was decided otherwise once is kept in kept.jsonl, as small as it could be made.
 const long = Boolean(process.env['COALMINE_LONG'])
-const seed = long ? Date.now() % 1_000_000_000 : 20_261_123
+const seed = Number(process.env['COALMINE_SEED'] ?? (long ? Date.now() % 1_000_000_000 : 20_261_123))
 const batches = long ? 20 : 1
 const perBatch = long ? 5000 : 1100
 

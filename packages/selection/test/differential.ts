@@ -42,6 +42,22 @@ function isBetter({ root, options }: Case, real: RealAnswer): boolean {
   return 'paths' in real && has('files-from') && real.paths.some((path) => /\/$|\/\/|^\.\/|\/\.\//.test(path))
 }
 
+/**
+ * Folders above what --files-from names and is not there. The real program decides about such a name as if it were, and
+ * stores a folder that should come only with something in it.
+ */
+function foldersOfNothing({ tree, options }: Case): Set<string> {
+  const existing = new Set(tree.map(({ path }) => path))
+  const separator = options.some(({ option }) => option === 'null-separator') ? '\0' : '\n'
+  const lists = options.filter(({ option }) => option === 'files-from')
+  const folders = new Set<string>()
+  for (const path of lists.flatMap(({ content = '' }) => content.split(separator))) {
+    if (existing.has(path)) continue
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) folders.add(path.slice(0, at))
+  }
+  return folders
+}
+
 /** Whether both decide alike, or ours better; what is refused by name is refused. */
 function agree(given: Case, ours: Answer, real: RealAnswer): boolean {
   if (isBetter(given, real)) return true
@@ -50,9 +66,11 @@ function agree(given: Case, ours: Answer, real: RealAnswer): boolean {
     if ('exit' in real) return exits[ours.error] === real.exit
     return 'crash' in real && (crashes[ours.error]?.includes(real.crash) ?? false)
   }
-  return (
-    'paths' in real && ours.paths.length === real.paths.length && ours.paths.every((path, i) => path === real.paths[i])
-  )
+  if (!('paths' in real)) return false
+  const chosen = new Set(ours.paths)
+  const ofNothing = foldersOfNothing(given)
+  const expected = real.paths.filter((path) => chosen.has(path) || !ofNothing.has(path))
+  return ours.paths.length === expected.length && ours.paths.every((path, i) => path === expected[i])
 }
 
 const compatOf = { '0.8.22': '0.8', '3.0.4': '3' } as const
