@@ -59,6 +59,6 @@ it('whatever files come, in whatever pieces and batches, every byte is stored on
         }
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: process.env['COALMINE_LONG'] ? 3000 : 300 },
   )
 }, 120_000)

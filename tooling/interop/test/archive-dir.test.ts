@@ -4,6 +4,7 @@ import { diffTrees, type Ignored, itWith, type RunResult, snapshotTree, tempDir 
 import { expect } from 'vitest'
 import { duplicity, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
 import { coalmine, said } from './coalmine.ts'
+import { long } from './turns.ts'
 
 // One archive dir for both programs, harmed in between. Judges: the real program, which says whether it finds the archive
 // dir as it would have made it, and what the tree was.
@@ -13,7 +14,6 @@ const ignored: readonly Ignored[] = [
   'symlink-times',
   ...(process.getuid?.() === 0 ? [] : (['ownership'] as const)),
 ]
-const long = Boolean(process.env['COALMINE_LONG'])
 const isInSync = 'Local and Remote metadata are synchronized, no sync needed.'
 
 for (const [at, version] of (Object.keys(duplicityVersions) as DuplicityVersion[]).entries()) {

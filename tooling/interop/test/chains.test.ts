@@ -19,11 +19,11 @@ import { compatOf } from './both.ts'
 import { coalmine, said } from './coalmine.ts'
 import { NastyChanges } from './nasty-changes.ts'
 import { type Encryption, encryptionOf } from './storages.ts'
+import { long } from './turns.ts'
 
 // Chains of a tree that changes nastily between its sets: by us, by the real program, continued by the other, and in turns.
 // Judge: what the tree was when each set was made, and the real program that restores it.
 
-const long = Boolean(process.env['COALMINE_LONG'])
 const isRoot = process.getuid?.() === 0
 const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
 const available = versions.filter((version) => duplicityPeer(version).available)

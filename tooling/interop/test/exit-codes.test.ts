@@ -8,6 +8,7 @@ import { duplicity, duplicityPeer, type DuplicityVersion, duplicityVersions } fr
 import { compatOf } from './both.ts'
 import { coalmine, said } from './coalmine.ts'
 import { passphrase } from './storages.ts'
+import { rowsFor } from './turns.ts'
 
 // Judge: the real duplicity in the same situation. Where the codes differ, the row says why.
 
@@ -240,7 +241,7 @@ function damage(folder: string, storage: string, pattern: RegExp): void {
 }
 
 describe.each(versions)('exit codes of duplicity %s, and ours', (version) => {
-  for (const { name, args, prepare, env = {}, theirs, ours } of situations) {
+  for (const { name, args, prepare, env = {}, theirs, ours } of rowsFor(version, situations)) {
     const wanted = typeof theirs === 'number' ? theirs : theirs[version]
     const own = ours === undefined ? wanted : typeof ours.code === 'number' ? ours.code : ours.code[version]
     const differs = own === wanted ? '' : `, ours ${own}: ${ours?.because}`

@@ -14,6 +14,7 @@ import { beforeAll, describe, expect } from 'vitest'
 import { duplicity, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
 import { coalmine, said } from './coalmine.ts'
 import { encryptionOf } from './storages.ts'
+import { long } from './turns.ts'
 
 // What neither program keeps; the reasons are with the names.
 const always: readonly Ignored[] = ['sockets', 'fractions', 'times-before-1970']
@@ -30,8 +31,6 @@ beforeAll(async () => {
   await nastyTree(source, { big: true })
   expected = await snapshotTree(source)
 }, 120_000)
-
-const long = Boolean(process.env['COALMINE_LONG'])
 
 interface Kind {
   readonly encryption: 'none' | 'passphrase'

@@ -13,13 +13,13 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { duplicity, duplicityPeer } from '../src/index.ts'
 import { coalmine, said } from './coalmine.ts'
 import { NastyChanges } from './nasty-changes.ts'
+import { long } from './turns.ts'
 
 // `find`, `versions` and `diff` over two chains of a nasty tree, by both programs in turns, when all volumes are gone. Judges:
 // what the tree was when each set was made, and the listings of the real program, which must name the same files.
 
 const version = '0.8.22'
 const peer = duplicityPeer(version)
-const long = Boolean(process.env['COALMINE_LONG'])
 const isRoot = process.getuid?.() === 0
 /** Full sets are the first and the last but one. */
 const setCount = long ? 8 : 4

@@ -18,12 +18,12 @@ import { compatOf } from './both.ts'
 import { coalmine, said } from './coalmine.ts'
 import { copyHome, emptyHome, gpgIn, type HomeKeys, makeKeyHome, phrases } from './key-home.ts'
 import { NastyChanges } from './nasty-changes.ts'
+import { long } from './turns.ts'
 
 // A server that holds the public key alone makes a full set and increments, from what its archive dir has, and cannot read
 // them; whoever has the secret key can. By us, and begun by the real program and continued by us. Judges: what the tree was
 // when each set was made, and the real program that restores it.
 
-const long = Boolean(process.env['COALMINE_LONG'])
 const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
 const isRoot = process.getuid?.() === 0
 const always: readonly Ignored[] = [

@@ -16,6 +16,7 @@ import { beforeAll, describe, expect } from 'vitest'
 import { duplicity, duplicityEnv, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
 import { coalmine, said } from './coalmine.ts'
 import { copyHome, emptyHome, gpgIn, type HomeKeys, makeKeyHome, phrases } from './key-home.ts'
+import { long } from './turns.ts'
 
 // What neither program keeps; the reasons are with the names.
 const notRoot: readonly Ignored[] = process.getuid?.() === 0 ? [] : ['ownership', 'set-id-bits', 'devices']
@@ -86,7 +87,6 @@ const kinds: readonly Kind[] = [
 ]
 
 const timeoutMs = 300_000
-const long = Boolean(process.env['COALMINE_LONG'])
 const versions = Object.keys(duplicityVersions) as DuplicityVersion[]
 
 /** In the short run each kind goes in each direction with one of the versions; with each, one is signed and one is not. */

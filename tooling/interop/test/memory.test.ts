@@ -15,10 +15,10 @@ import { fileURLToPath } from 'node:url'
 import { tempDir } from '@coalmine/fixtures'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { duplicityEnv } from '../src/index.ts'
+import { long } from './turns.ts'
 
 // The command as it is installed, with the flags it starts Node with.
 const program = fileURLToPath(new URL('../../../apps/cli/bin/coalmine', import.meta.url))
-const long = Boolean(process.env['COALMINE_LONG'])
 const limitMegabytes = 200
 const bigBytes = long ? 2 ** 31 : 2 ** 27
 const folders = long ? 5000 : 100
