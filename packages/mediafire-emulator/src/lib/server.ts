@@ -38,7 +38,10 @@ export function createFront(world: World, identity: Identity | undefined): Front
     secure.once('secure', () => http.emit('connection', secure))
   }
   if (context !== undefined) http.on('connect', (request, socket: Socket) => tunnel(request, socket, encrypted))
-  const outer = context === undefined ? http : createTcpServer((socket) => sniff(socket, http, encrypted, sockets))
+  const outer =
+    context === undefined
+      ? http
+      : createTcpServer({ noDelay: true }, (socket) => sniff(socket, http, encrypted, sockets))
   return {
     listen: (port, host) =>
       new Promise((resolve, reject) => {
