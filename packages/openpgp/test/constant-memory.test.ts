@@ -47,3 +47,12 @@ it('a small message that becomes 128 MiB is read in constant memory', async () =
   expect(bytes).toBe(128 * zeros.length)
   expect(grownMiB).toBeLessThan(200)
 }, 120_000)
+
+it('256 MiB in authenticated chunks go through in constant memory', async () => {
+  const mebibytes = 256
+  const authenticated = { passphrase: 'x', profile: 'rfc9580', argon2Bytes: 32_768 } as const
+  const encrypted = encryptMessage(repeated(chunk, mebibytes), { ...authenticated, compression: { algorithm: 'none' } })
+  const { bytes, digest, grownMiB } = await measured(decryptMessage(encrypted, options))
+  expect({ bytes, digest }).toEqual({ bytes: mebibytes * chunk.length, digest: digestOf(chunk, mebibytes) })
+  expect(grownMiB).toBeLessThan(200)
+}, 120_000)
