@@ -4,6 +4,7 @@ it('the public surface is what is promised, and no more', async () => {
   expect(Object.keys(await import('./index.ts')).sort()).toEqual([
     'RestoreError',
     'checkData',
+    'planRestore',
     'restore',
     'verify',
     'volumesFor',

@@ -2,6 +2,7 @@ export { restore, type RestoreOptions, type RestoreSummary } from './lib/restore
 export { verify, type VerifyOptions, type VerifySummary } from './lib/verify.ts'
 export type { Difference, Permissions } from './lib/differences.ts'
 export { volumesFor } from './lib/plan.ts'
+export { planRestore, type RestorePlan } from './lib/restore-plan.ts'
 export { RestoreError, type RestoreErrorCode } from './lib/errors.ts'
 export type { RestoreEvent } from './lib/events.ts'
 export { checkData, type CheckDataOptions, type DataFinding, type DataSummary } from './lib/check-data.ts'

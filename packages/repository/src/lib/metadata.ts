@@ -121,6 +121,12 @@ export class Metadata {
     }
   }
 
+  /** Whether reading the signatures of a set fetches nothing. */
+  hasCopy(set: SignatureSet): boolean {
+    const name = this.#parts.namesOf(set.times).localSignatures()
+    return !this.#distrusted.has(name) && this.#parts.archiveDir?.source(name) !== undefined
+  }
+
   /** Leaves copies of what is about to be read, several at a time. What fails here is said when it is read. */
   async sync({ manifests = [], signatures = [] }: Wanted): Promise<void> {
     if (this.#parts.keeper === undefined) return

@@ -20,7 +20,7 @@ import {
 } from '@coalmine/volume-format'
 import { ArchiveDir } from './archive-dir.ts'
 import { collectCommitted } from './collect-committed.ts'
-import type { DatedSet } from './dated-sets.ts'
+import { type DatedSet, datedSets } from './dated-sets.ts'
 import { type PathDifference, type PathVersions, readDifferences, readVersions } from './history.ts'
 import { type ChainHead, findSignature, readChainState } from './chain-state.ts'
 import { CopyKeeper } from './copy-keeper.ts'
@@ -33,6 +33,7 @@ import { Ledger } from './ledger.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
 import { lostCopies, type LostCopies } from './lost-sets.ts'
 import { Metadata, type Wanted } from './metadata.ts'
+import { isNamedIn } from './named-in.ts'
 import { SetNames } from './names.ts'
 import { requireUnmoved } from './second-look.ts'
 import { Notes } from './notes.ts'
@@ -226,6 +227,24 @@ export class Repository {
       if ((await this.storage.stat(key, { signal: this.#options.signal })) === undefined) keys.push(name)
     }
     if (keys.length > 0) this.#onEvent({ type: 'sets-lost', keys })
+  }
+
+  /**
+   * Whether a set names anything at or below a path, by its signature file: that names every entry. `undefined` when it
+   * cannot be told, or not for less than it may save.
+   *
+   * @param options.worthBytes - A signature file that is not in the archive dir is fetched only when it is smaller.
+   */
+  async isNamed(
+    set: BackupSet,
+    manifest: Manifest,
+    { path, worthBytes }: { path: RawPath; worthBytes: number },
+  ): Promise<boolean | undefined> {
+    const key = set.manifest?.key
+    const signatures = datedSets(await this.collect()).find((one) => one.set.manifest?.key === key)?.signatures
+    if (signatures === undefined) return undefined
+    if (!this.#metadata.hasCopy(signatures) && signatures.object.size >= worthBytes) return undefined
+    return isNamedIn(signatures, manifest, path, this.#metadata)
   }
 
   /** The latest chain, when there are signatures on which an increment can build. */

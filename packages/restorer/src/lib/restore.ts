@@ -59,7 +59,17 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   const run = new Restore(options, path, onEvent)
   const onProblem = (at: RawPath, message: string) => run.leaveOut(at, message)
   const scratch = (at: RawPath) => writer.scratch(below(at, path))
-  const state = await openState({ repository, sets, path, scratch, signal, keepGoing, onEvent, onProblem })
+  const state = await openState({
+    repository,
+    sets,
+    path,
+    scratch,
+    signal,
+    keepGoing,
+    byContent: true,
+    onEvent,
+    onProblem,
+  })
   try {
     for await (const parts of state.parts) {
       run.apply(parts)

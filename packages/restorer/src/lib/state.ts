@@ -4,10 +4,10 @@ import { datedSets, type Repository } from '@coalmine/repository'
 import type { BackupSet, DiffTarPart } from '@coalmine/volume-format'
 import type { RestoreEvent } from './events.ts'
 import { readPartsLeft } from './keep-going.ts'
-import { type Loss, type Readable, readableOf } from './losses.ts'
+import type { Loss } from './losses.ts'
 import { LostEntries } from './lost-entries.ts'
 import { mergeSets } from './merge-sets.ts'
-import { volumesFor } from './plan.ts'
+import { planSets } from './restore-plan.ts'
 import { readParts, SetReader } from './set-reader.ts'
 
 export interface StateOptions {
@@ -22,6 +22,8 @@ export interface StateOptions {
   readonly onEvent: (event: RestoreEvent) => void
   /** Pass over what cannot be read, tell it, and give everything that does not build on it. */
   readonly keepGoing?: boolean
+  /** Leave out sets whose signature files name nothing at or below the path. */
+  readonly byContent?: boolean
   /** A file cannot be put together. Its entry may have come, with a part of its data. */
   readonly onProblem: (path: RawPath, message: string) => void
 }
@@ -41,13 +43,8 @@ export interface State {
 export async function openState(options: StateOptions): Promise<State> {
   const { repository, sets, path, signal, onEvent } = options
   if (sets[0]?.times.type !== 'full') throw new RangeError('Cannot restore: the first set is no full backup')
-  await repository.sync({ manifests: sets })
   const keepGoing = options.keepGoing === true
-  const plans: { set: BackupSet; readable: Readable; numbers: number[] }[] = []
-  for (const set of sets) {
-    const readable = await readableOf(repository, set, { keepGoing, signal })
-    plans.push({ set, readable, numbers: volumesFor(readable.manifest, path) })
-  }
+  const plans = await planSets(options)
   const total = plans.reduce((sum, { numbers }) => sum + numbers.length, 0)
   // Sets of a chain are read side by side: one volume each in the spool is enough.
   const ahead = plans.length === 1 && !keepGoing

@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs'
 import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
-import { createTreeWriter, type TreeWriter, type WriteProblem } from '@coalmine/filetree'
-import { restore as restoreSets, type RestoreEvent, volumesFor } from '@coalmine/restorer'
+import { createTreeWriter, type WriteProblem } from '@coalmine/filetree'
+import { planRestore, restore as restoreSets, type RestoreEvent } from '@coalmine/restorer'
 import { type Collection, firstSeconds, formatPretty, setsForTime, type SetsForTime } from '@coalmine/volume-format'
 import { CommandError, type ExitCode, exitCode } from '../exit-codes.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { Progress } from '../progress.ts'
+import { isMark, marking, readMark, removeUnfinished, type RestoreMark } from '../restore-marker.ts'
 import { type Context, localPath, Session } from '../session.ts'
 import { oneLine } from '../visible.ts'
 
@@ -27,39 +28,67 @@ export function kindName(kind: string): string {
 export async function restore([url, operand]: readonly RawPath[], context: Context): Promise<ExitCode | void> {
   const { settings, log } = context
   const target = localPath(operand!)
-  requireEmpty(target, settings.flag('force') || settings.flag('dry-run'))
+  const isForced = settings.flag('force') || settings.flag('dry-run')
+  const begun = isForced ? undefined : readMark(rawToBytes(target))
+  requireEmpty(target, isForced || begun !== undefined)
   const session = await Session.open(url!, context, { write: false })
   try {
     const collection = await session.collect(context)
     const chosen = chooseSets(collection, settings.time('restore-time') ?? settings.nowSeconds)
     // 0.8 strips slashes at both ends; so does every shell's completion add one.
     const path = (settings.raw('path-to-restore') ?? '').replace(/^\/+|\/+$/g, '') as RawPath
-    if (settings.flag('dry-run')) await plan(session, chosen, path, log)
-    else return await write(session, chosen, path, target, context)
+    if (settings.flag('dry-run')) await tellPlan(session, chosen, path, context)
+    else {
+      const mark = { url: session.storage.info.display, setSeconds: chosen.sets.at(-1)!.endSeconds, path }
+      if (begun !== undefined) goOn(begun, mark, target, log)
+      return await write(
+        { session, chosen, mark, target, overwrite: settings.flag('force') || begun !== undefined },
+        context,
+      )
+    }
   } finally {
     await session.close()
   }
 }
 
-async function write(
-  session: Session,
-  chosen: SetsForTime,
-  path: RawPath,
-  target: RawPath,
-  context: Context,
-): Promise<ExitCode> {
+/** @throws CommandError unless the unfinished restore in the target is the one that is asked for. */
+function goOn(begun: RestoreMark, asked: RestoreMark, target: RawPath, log: Log): void {
+  const isSame = begun.url === asked.url && begun.setSeconds === asked.setSeconds && begun.path === asked.path
+  if (isSame) {
+    log.notice(`Going on with the unfinished restore in ${displayPath(target)}`)
+    return removeUnfinished(rawToBytes(target))
+  }
+  const what = `${displayPath(begun.path)} of the backup of ${formatPretty(begun.setSeconds)}, from ${oneLine(begun.url)}`
+  throw new CommandError(
+    exitCode.restoreTargetExists,
+    `Cannot restore into "${displayPath(target)}": an unfinished restore of something else is there (${what}); --force replaces files`,
+  )
+}
+
+interface Writing {
+  readonly session: Session
+  readonly chosen: SetsForTime
+  readonly mark: RestoreMark
+  readonly target: RawPath
+  /** Replace what is there. */
+  readonly overwrite: boolean
+}
+
+async function write({ session, chosen, mark, target, overwrite }: Writing, context: Context): Promise<ExitCode> {
   const { settings, log, signal } = context
   let problems = 0
   let missing = 0
-  const writer: TreeWriter = createTreeWriter(rawToBytes(target), {
+  const inner = createTreeWriter(rawToBytes(target), {
     ownership: settings.flag('no-restore-ownership') ? 'none' : settings.flag('numeric-owner') ? 'numeric' : 'by-name',
-    overwrite: settings.flag('force'),
+    overwrite,
     onProblem: (problem) => {
+      if (isMark(problem.path)) return
       problems += 1
       if (!problem.written) missing += 1
       tellProblem(problem, log)
     },
   })
+  const writer = marking(inner, rawToBytes(target), mark)
   // How much there is to write, nothing but the volumes themselves knows.
   const rate = settings.integer('progress-rate') ?? 3
   const progress = settings.flag('progress') ? new Progress(log, undefined, rate) : undefined
@@ -69,7 +98,7 @@ async function write(
     const summary = await restoreSets({
       repository,
       sets: chosen.sets,
-      path,
+      path: mark.path,
       writer,
       specialFiles: !settings.flag('no-special-files'),
       keepGoing: settings.flag('keep-going'),
@@ -108,19 +137,22 @@ export function chooseSets(
   )
 }
 
-/** Says which volumes would be read. @throws CommandError when one of them is not there. */
-async function plan(session: Session, chosen: SetsForTime, path: RawPath, log: Log): Promise<void> {
-  const lines: string[] = []
-  let missing = 0
-  for (const set of chosen.sets) {
-    const manifest = await session.repository.manifest(set)
-    for (const number of volumesFor(manifest, path)) {
-      const object = set.volumes.get(number)
-      if (object === undefined) missing += 1
-      lines.push(`\t${object === undefined ? `volume ${number}, which is missing` : oneLine(object.key)}`)
-    }
-  }
+/** Says which volumes would be read, and how much that is. @throws CommandError when one of them is not there. */
+async function tellPlan(
+  session: Session,
+  { sets }: SetsForTime,
+  path: RawPath,
+  { log, signal }: Context,
+): Promise<void> {
+  const { volumes, bytes } = await planRestore({ repository: session.repository, sets, path, signal })
+  const lines = volumes.map(({ set, number, key }) => {
+    const which = `volume ${number} of ${oneLine(set.manifest!.key)}, which is missing`
+    return `\t${key === undefined ? which : oneLine(key)}`
+  })
   log.always('notice', ['Required volumes to restore:', ...lines].join('\n'))
+  const backups = new Set(volumes.map(({ set }) => set)).size
+  log.always('notice', `${volumes.length} volumes of ${bytes} bytes, from ${backups} of ${sets.length} backups`)
+  const missing = volumes.filter(({ key }) => key === undefined).length
   if (missing > 0)
     throw new CommandError(exitCode.exception, `Cannot restore everything: ${missing} of the volumes are missing`)
 }
