@@ -51,7 +51,7 @@ export async function* downloadFile(
   const expected = info.sha256 ?? info.md5
   const isWhole = start === 0 && end === size
   const hash = isWhole && expected !== undefined ? createHash(info.sha256 === undefined ? 'md5' : 'sha256') : undefined
-  const job: Job = { files, engine, key, attempted, size, signal }
+  const job: Job = { files, engine, key, attempted, size, signal, isProven: hash !== undefined }
   let at = start
   for (let failures = 0; at < end;) {
     const before = at
@@ -81,6 +81,8 @@ interface Job {
   readonly attempted: string
   readonly size: number
   readonly signal?: AbortSignal
+  /** A hash is compared at the end. */
+  readonly isProven: boolean
 }
 
 const triedAgain = new Set(['unreachable', 'timeout', 'stalled', 'server', 'rate-limited', 'not-found', 'malformed'])
@@ -190,9 +192,11 @@ async function bytesBefore(job: Job, stream: HttpStream, at: number, end: number
   }
   const told =
     status === 206 ? /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headerOf(headers, 'content-range') ?? '') : undefined
+  // What is shorter may be cut: the next answer tells the whole length, and the hash tells the rest.
+  const fitsWhole = length === undefined || length === String(size) || (job.isProven && Number(length) < size)
   const fits =
     told === undefined
-      ? length === undefined || length === String(size)
+      ? fitsWhole
       : told !== null && Number(told[1]) === at && (told[3] === '*' || Number(told[3]) === size)
   if (!fits) {
     const state = `the server has another file of other length than ${size} bytes`

@@ -234,7 +234,8 @@ export class SharedTokenSource implements CredentialSource {
     signal?.throwIfAborted()
     const held = await this.#held(signal)
     return {
-      replays: 1,
+      // Another token for uploads is had without a login, and units on their way at a time may all meet its end.
+      replays: this.#options.what === 'upload-token' ? 3 : 1,
       dress: (_path, params: Params): Pairs => toPairs({ ...params, session_token: held.token }),
       settle: (outcome) => {
         // Others may have replaced it meanwhile.

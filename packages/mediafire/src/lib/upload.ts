@@ -3,6 +3,7 @@ import type { FileApi } from './api-file.ts'
 import type { CheckResult, UploadApi } from './api-upload.ts'
 import { type Digests, digestSource } from './digest.ts'
 import type { Engine } from './engine.ts'
+import type { FileInfo } from './items.ts'
 import { requireKey, rootKey } from './keys.ts'
 import { MediaFireError } from './media-fire-error.ts'
 import { doing, requireName } from './names.ts'
@@ -198,21 +199,14 @@ async function verify(
   outcome: UploadResult['outcome'],
   told: { key: string; name?: string; size?: number; sha256?: string },
 ): Promise<UploadResult> {
-  const { engine, files, options, source, attempted } = job
-  let { key, name, size, sha256 } = told
-  for (let pauseMs = 500; sha256 === undefined || size === undefined; pauseMs *= 2) {
-    const info = await files.getInfo(key, { signal: options.signal }).catch((error: unknown) => {
-      // New files may not be known everywhere at once.
-      if (error instanceof MediaFireError && error.code === 'not-found' && pauseMs <= 16_000) return undefined
-      throw error
-    })
-    if (info !== undefined && (info.sha256 !== undefined || pauseMs > 16_000)) {
-      size = info.size
-      sha256 = info.sha256 ?? ''
-      name = info.name
-      break
-    }
-    await engine.sleep(pauseMs, options.signal)
+  const { options, source, attempted } = job
+  const { key } = told
+  let { name, size, sha256 } = told
+  if (sha256 === undefined || size === undefined || (name === undefined && options.onDuplicate === 'keep')) {
+    const info = await storedInfo(job, key)
+    name = info.name
+    size = info.size
+    sha256 = info.sha256 ?? ''
   }
   const facts = { attempted, keys: [key] }
   if (size !== source.size) {
@@ -226,6 +220,20 @@ async function verify(
     throw new MediaFireError('mismatch', `it is stored under another name, "${name}"`, facts)
   }
   return finish(job, outcome, { key, name: name ?? job.name })
+}
+
+/** What the service says of a new file, which may not be known, or not be known whole, everywhere at once. */
+async function storedInfo({ files, engine, options }: UploadJob, key: string): Promise<FileInfo> {
+  const { signal } = options
+  for (let pauseMs = 500; ; pauseMs *= 2) {
+    const isLast = pauseMs > 16_000
+    const info = await files.getInfo(key, { signal }).catch((error: unknown) => {
+      if (error instanceof MediaFireError && error.code === 'not-found' && !isLast) return undefined
+      throw error
+    })
+    if (info !== undefined && (info.sha256 !== undefined || isLast)) return info
+    await engine.sleep(pauseMs, signal)
+  }
 }
 
 function finish(job: UploadJob, outcome: UploadResult['outcome'], file: { key: string; name: string }): UploadResult {
