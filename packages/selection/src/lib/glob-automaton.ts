@@ -62,7 +62,10 @@ export class GlobAutomaton extends LazyAutomaton<GlobState> {
     let { above } = state
     for (const node of state.nodes) above = Math.min(above, node.full, node.directory)
     const crossing = new Set(state.crossingAbove)
-    for (const node of state.nodes) if (node.crossingDirectory < above) crossing.add(node.crossingDirectory)
+    for (const { crossingDirectories } of state.nodes) {
+      const [lowest = Infinity] = crossingDirectories
+      if (lowest < above) crossing.add(lowest)
+    }
     // Whatever comes after a rule that matches everything below has no say there.
     const nodes = advance(state.nodes, slash).filter((node) => node.lowest < above)
     return this.#state(
@@ -130,7 +133,7 @@ function eventsOf({ nodes, ended, above, crossingAbove }: GlobState): GlobEvent[
     match = Math.min(match, node.full)
     scan = Math.min(scan, node.scan)
     if (node.directory < Infinity) directories.add(node.directory)
-    if (node.crossingDirectory < Infinity) directories.add(node.crossingDirectory)
+    for (const rule of node.crossingDirectories) directories.add(rule)
   }
   for (const rule of crossingAbove) if (!directories.has(rule)) match = Math.min(match, rule)
   for (const node of here) scan = Math.min(scan, node.crossingScans.find((rule) => !directories.has(rule)) ?? Infinity)

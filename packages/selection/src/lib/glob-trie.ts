@@ -20,8 +20,11 @@ export interface TrieNode {
   full: number
   /** A glob that ends in a slash, and in which slashes cannot vary, ends here. */
   directory: number
-  /** The same, but slashes can: such a rule may match a folder, and then something below it once more. */
-  crossingDirectory: number
+  /**
+   * The same, but slashes can: such a rule may match a folder, and then something below it once more. All of them,
+   * ascending: each is silent about a file that it names as a whole, where it would have it scanned otherwise.
+   */
+  crossingDirectories: number[]
   /** A beginning of an include ends here. */
   scan: number
   /** The same, of those that may also match here as a whole, which matters for files; ascending. */
@@ -56,7 +59,7 @@ export class GlobTrie {
     const way = this.#way(this.root, main.tokens, ignoreCase)
     const end = way.at(-1) ?? this.root
     if (!glob.directoryOnly) end.full = Math.min(end.full, rule)
-    else if (glob.crossing) end.crossingDirectory = Math.min(end.crossingDirectory, rule)
+    else if (glob.crossing) end.crossingDirectories.push(rule)
     else end.directory = Math.min(end.directory, rule)
     for (const node of way) node.lowest = Math.min(node.lowest, rule)
     if (!include) return
@@ -80,7 +83,7 @@ export class GlobTrie {
   twin(glob: Glob, ignoreCase: boolean): number {
     const end = this.#way(this.root, glob.lines[0].tokens, ignoreCase).at(-1) ?? this.root
     if (!glob.directoryOnly) return end.full
-    return Math.min(end.full, end.directory, end.crossingDirectory)
+    return Math.min(end.full, end.directory, end.crossingDirectories[0] ?? Infinity)
   }
 
   /** The nodes before the first token, after it, after the second, … */
@@ -133,7 +136,7 @@ export class GlobTrie {
       globstar: undefined,
       full: Infinity,
       directory: Infinity,
-      crossingDirectory: Infinity,
+      crossingDirectories: [],
       scan: Infinity,
       crossingScans: [],
       lowest: Infinity,
