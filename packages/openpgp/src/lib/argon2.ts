@@ -1,4 +1,4 @@
-import { cannotDecrypt } from './errors.ts'
+import { OpenPgpError } from './errors.ts'
 import { type Argon2, loadArgon2 } from './openpgp-js-parts.ts'
 
 /** Argon2id (RFC 9580, section 3.7.1.4). */
@@ -61,27 +61,40 @@ const keptMs = 1000
 let loaded: Promise<Argon2> | undefined
 let forgetting: NodeJS.Timeout | undefined
 
-/** @throws OpenPgpError `unsupported` when openpgp.js has lost its Argon2 */
+/**
+ * @throws OpenPgpError `unsupported` when openpgp.js has lost its Argon2, or there is no memory for it; `wrong-passphrase`
+ *   for one that is empty or a control character, which it does not take
+ */
 export async function deriveByArgon2(passphrase: Uint8Array, s2k: Argon2S2k, keyBytes: number): Promise<Uint8Array> {
+  // openpgp.js compares the passphrase itself, not its length, with 8.
+  if (passphrase.length === 0 || (passphrase.length === 1 && passphrase[0]! < 8)) {
+    throw new OpenPgpError(
+      'wrong-passphrase',
+      'Cannot stretch the passphrase by Argon2: it is empty, or as good as that',
+    )
+  }
+  const memorySize = 2 ** s2k.memoryExponent
   clearTimeout(forgetting)
   try {
-    const argon2 = await (loaded ??= loadArgon2().catch((error: unknown) => {
-      throw cannotDecrypt(
-        'unsupported',
-        'its passphrase is stretched by Argon2, which the openpgp.js here lacks',
-        error,
-      )
-    }))
+    const argon2 = await (loaded ??= loadArgon2())
     return argon2({
       version: 0x13,
       type: 2,
       password: passphrase,
       salt: s2k.salt,
       tagLength: keyBytes,
-      memorySize: 2 ** s2k.memoryExponent,
+      memorySize,
       parallelism: s2k.lanes,
       passes: s2k.passes,
     })
+  } catch (error) {
+    // What a bundle left out, a machine of the other byte order, or no memory: none of it depends on the passphrase.
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new OpenPgpError(
+      'unsupported',
+      `Cannot stretch the passphrase by Argon2 in ${memorySize} KiB: openpgp.js said "${reason}"`,
+      { cause: error },
+    )
   } finally {
     clearTimeout(forgetting)
     forgetting = setTimeout(() => (loaded = undefined), keptMs).unref()

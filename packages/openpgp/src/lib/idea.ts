@@ -3,39 +3,50 @@ const keyWords = 6 * rounds + 4
 
 /**
  * IDEA (Lai and Massey, 1991) as the function that encrypts one block of 8 bytes: what CFB mode needs to read messages of
- * PGP 2. Nothing is written with it.
+ * PGP 2. Nothing is written with it. What it returns is overwritten by the next call.
  */
 export function ideaEncryption(key: Uint8Array): (block: Uint8Array) => Uint8Array {
   const words = scheduleOf(key)
-  const add = (a: number, at: number) => (a + words[at]!) & 0xffff
-  const times = (a: number, at: number) => multiply(a, words[at]!)
+  const out = new Uint8Array(8)
   return (block) => {
-    const view = new DataView(block.buffer, block.byteOffset, 8)
-    let [a, b, c, d] = [view.getUint16(0), view.getUint16(2), view.getUint16(4), view.getUint16(6)]
+    let a = (block[0]! << 8) | block[1]!
+    let b = (block[2]! << 8) | block[3]!
+    let c = (block[4]! << 8) | block[5]!
+    let d = (block[6]! << 8) | block[7]!
     for (let at = 0; at < 6 * rounds; at += 6) {
-      a = times(a, at)
-      b = add(b, at + 1)
-      c = add(c, at + 2)
-      d = times(d, at + 3)
-      const left = times(a ^ c, at + 4)
-      const right = times((left + (b ^ d)) & 0xffff, at + 5)
+      a = multiply(a, words[at]!)
+      b = (b + words[at + 1]!) & 0xffff
+      c = (c + words[at + 2]!) & 0xffff
+      d = multiply(d, words[at + 3]!)
+      const left = multiply(a ^ c, words[at + 4]!)
+      const right = multiply((left + (b ^ d)) & 0xffff, words[at + 5]!)
       const both = (left + right) & 0xffff
       a ^= right
       d ^= both
-      ;[b, c] = [c ^ right, b ^ both]
+      const old = b
+      b = c ^ right
+      c = old ^ both
     }
-    const out = new DataView(new ArrayBuffer(8))
-    out.setUint16(0, times(a, keyWords - 4))
-    out.setUint16(2, add(c, keyWords - 3))
-    out.setUint16(4, add(b, keyWords - 2))
-    out.setUint16(6, times(d, keyWords - 1))
-    return new Uint8Array(out.buffer)
+    write(out, 0, multiply(a, words[keyWords - 4]!))
+    write(out, 2, c + words[keyWords - 3]!)
+    write(out, 4, b + words[keyWords - 2]!)
+    write(out, 6, multiply(d, words[keyWords - 1]!))
+    return out
   }
 }
 
-/** Modulo 65,537, where 0 stands for 65,536. */
+function write(out: Uint8Array, at: number, word: number): void {
+  out[at] = word >> 8
+  out[at + 1] = word
+}
+
+/** Modulo 65,537, where 0 stands for 65,536: for minus one. */
 function multiply(a: number, b: number): number {
-  return (((a || 0x1_0000) * (b || 0x1_0000)) % 0x1_0001) & 0xffff
+  if (a === 0) return (1 - b) & 0xffff
+  if (b === 0) return (1 - a) & 0xffff
+  const product = Math.imul(a, b)
+  const difference = (product & 0xffff) - (product >>> 16)
+  return (difference < 0 ? difference + 1 : difference) & 0xffff
 }
 
 /** The key's eight words, then again and again those of the key turned left by 25 bits. */
