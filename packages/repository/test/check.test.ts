@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RawPath } from '@coalmine/bytes'
 import { tempDir } from '@coalmine/fixtures'
@@ -201,6 +201,19 @@ describe('check', () => {
     const { findings } = await check()
     expect(new Set(findings.map(({ kind, damage }) => `${kind} ${damage}`))).toEqual(new Set(['removed false']))
     expect(readFileSync(join(archiveDir, 'coalmine', 'ledger'), 'utf8')).toContain('"gone"')
+  })
+
+  it('does not take for lost what others cleared away of a set that was never finished', async () => {
+    const { open, objects, find, archiveDir, kinds } = await world()
+    const ledger = readFileSync(join(archiveDir, 'coalmine', 'ledger'), 'utf8').split('\n')
+    const manifest = find(last, 'manifest')
+    const rest = ledger.filter((line) => !line.includes(manifest))
+    writeFileSync(join(archiveDir, 'coalmine', 'ledger'), rest.join('\n'))
+    for (const key of objects.keys()) if (key.includes(last)) objects.delete(key)
+    const repository = open()
+    expect((await repository.losses()).filter(({ damage }) => damage)).toEqual([])
+    repository.close()
+    expect(new Set(await kinds())).toEqual(new Set(['removed']))
   })
 
   it('compares digests where the storage tells them', async () => {

@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeCorpus, weigh } from './corpus.ts'
 import { type Cost, measure, median } from './measure.ts'
+import { writeSection } from './page.ts'
 import { type Action, coalmine, duplicity, type Place, restic, type Tool } from './tools.ts'
 
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
@@ -44,7 +45,7 @@ try {
     }
   }
   const start = await measureStart()
-  write(report(corpus, tools, costs, stored, start))
+  writeSection('bench', report(corpus, tools, costs, stored, start))
 } finally {
   rmSync(top, { recursive: true, force: true })
 }
@@ -115,16 +116,4 @@ function place(): string {
 
 function mb(bytes: number): string {
   return (bytes / 1e6).toFixed(1)
-}
-
-/** Puts the report between the markers of docs/benchmarks.md; the rest is written by hand. */
-function write(text: string): void {
-  const path = join(checkout, 'docs/benchmarks.md')
-  const [begin, end] = ['<!-- bench: begin -->', '<!-- bench: end -->']
-  const page = readFileSync(path, 'utf8')
-  const from = page.indexOf(begin)
-  const to = page.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`Cannot write ${path}: its markers are missing`)
-  writeFileSync(path, `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`)
-  console.log(text)
 }

@@ -94,6 +94,7 @@ function duplicityWords(action: Action, { source, oneFile, target }: Place, url:
   return words[action]
 }
 
-function version(program: string, args: string[]): string {
+/** Name and number of a program, as it says them. */
+export function version(program: string, args: string[]): string {
   return execFileSync(program, args, { encoding: 'utf8' }).split(/[ \n]/).slice(0, 2).join(' ')
 }

@@ -590,11 +590,13 @@ export class Repository {
   async #known() {
     const { prefixes } = this.#options
     const collection = await this.collect()
-    const endOf = (key: string) => {
-      const times = parseName(key, { prefixes })?.set
-      return times?.type === 'full' ? times.timeSeconds : times?.endSeconds
+    const placeOf = (key: string) => {
+      const name = parseName(key, { prefixes })
+      if (name === undefined) return undefined
+      const endSeconds = name.set.type === 'full' ? name.set.timeSeconds : name.set.endSeconds
+      return { endSeconds, isManifest: name.object === 'manifest' }
     }
-    return { collection, listed: this.#listed, ledger: this.#ledger?.entries ?? new Map<string, never>(), endOf }
+    return { collection, listed: this.#listed, ledger: this.#ledger?.entries ?? new Map<string, never>(), placeOf }
   }
 
   #names(times: SetTimes): SetNames {

@@ -14,7 +14,7 @@ export type FindingKind =
   | 'lost'
   /** It is not what the ledger says. */
   | 'changed'
-  /** The ledger has it; a newer full backup makes it needless, and somebody has removed it. */
+  /** The ledger has it; a newer full backup makes it needless, or its set was never finished, and somebody has removed it. */
   | 'removed'
   | 'missing-volume'
   /** Of an object of which nobody knows more than that it is there. */
@@ -71,8 +71,8 @@ export interface CheckParts {
   readonly torn: number
   /** @param vouched - The manifest on the storage is the one that this machine has put: a copy of it will do. */
   readonly manifest: (set: BackupSet, vouched: boolean) => Promise<Manifest>
-  /** When the set of a name ended; `undefined` for names that are none. */
-  readonly endOf: (key: string) => number | undefined
+  /** When the set of a name ended, and what the object is of it; `undefined` for names that are none. */
+  readonly placeOf: (key: string) => { readonly endSeconds: number; readonly isManifest: boolean } | undefined
 }
 
 /** Compares names, numbers, sizes and digests: what can be told without reading a volume. */
@@ -107,16 +107,19 @@ export function compareWithLedger({
   collection,
   listed,
   ledger,
-  endOf,
-}: Pick<CheckParts, 'collection' | 'listed' | 'ledger' | 'endOf'>): Finding[] {
+  placeOf,
+}: Pick<CheckParts, 'collection' | 'listed' | 'ledger' | 'placeOf'>): Finding[] {
   const newestFull = Math.max(Number.NEGATIVE_INFINITY, ...collection.chains.map(({ startSeconds }) => startSeconds))
+  const places = new Map([...ledger.keys()].map((key) => [key, placeOf(key)]))
+  // A set without its manifest never was one: others may clear it away.
+  const committed = new Set([...places.values()].filter((one) => one?.isManifest).map((one) => one!.endSeconds))
   const findings: Finding[] = []
   for (const entry of ledger.values()) {
     const { key } = entry
     const object = listed.get(key)
-    const end = endOf(key)
+    const end = places.get(key)?.endSeconds
     const about = end === undefined ? {} : { setSeconds: end }
-    if (object === undefined && end !== undefined && end < newestFull) {
+    if (object === undefined && end !== undefined && (end < newestFull || !committed.has(end))) {
       findings.push({ ...finding('removed', false, [key], `"${key}" was removed, not by this machine`), ...about })
     } else if (object === undefined) {
       const message = `"${key}" is no longer on the storage; it has ${entry.size} bytes`
