@@ -194,6 +194,14 @@ describe('folder', () => {
     expect(await all(old.folder.files('x9'))).toHaveLength(2500)
   })
 
+  it('files() ends where a server says the same page for ever', async () => {
+    const { folder, server } = await api(({ action, params }) => {
+      return success(action, page({ ...params, chunk: '1' }, many.slice(0, 3), { more_chunks: 'yes' }))
+    })
+    expect(await all(folder.files('x9'))).toHaveLength(3)
+    expect(server.seen).toHaveLength(2)
+  })
+
   it('files() begins again when the folder changes between pages, and misses nothing', async () => {
     const { folder } = await api(({ action, params, nth }) => {
       // After the first page its first file is deleted: what was 1000th is in the first page now.

@@ -5,6 +5,7 @@ import { Caller } from '../src/lib/caller.ts'
 import type { ApiCall } from '../src/lib/engine.ts'
 import { tokenAuth } from '../src/lib/token-auth.ts'
 import { callerOf, failureOf } from './harness.ts'
+import { stubDispatcher } from './stub-dispatcher.ts'
 import { failure, type Reply, type Seen, serve, success } from './scripted-server.ts'
 
 const call: ApiCall = { action: 'user/get_info', params: { b: 'ä b', a: true }, repeatable: true }
@@ -381,17 +382,8 @@ describe('where calls go', () => {
 })
 
 describe('the rate of calls', () => {
-  const never = new Agent().compose(() => (_options, handler) => {
-    const controller = { abort: () => undefined, pause: () => undefined, resume: () => undefined }
-    const it = handler as unknown as Record<string, (...args: unknown[]) => void>
-    queueMicrotask(() => {
-      it['onRequestStart']!(controller, {})
-      it['onResponseStart']!(controller, 200, {}, 'OK')
-      it['onResponseData']!(controller, Buffer.from(JSON.stringify(success('user/get_info').body)))
-      it['onResponseEnd']!(controller, {})
-    })
-    return true
-  })
+  const body = Buffer.from(JSON.stringify(success('user/get_info').body))
+  const never = stubDispatcher(() => ({ body }))
 
   it('is two a second after twenty at once, for calls that carry no content', async () => {
     const { caller, clock } = callerOf({ url: 'https://www.mediafire.com' }, { dispatcher: never })

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type ByteStream, collect } from '@coalmine/bytes'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Agent } from 'undici'
 import { createMediaFire, type MediaFireEvent, type MediaFireOptions, tokenAuth } from '../src/index.ts'
 import { secureUrl } from '../src/lib/download-url.ts'
 import { failureOf, testClock } from './harness.ts'
+import { stubDispatcher, type StubReply } from './stub-dispatcher.ts'
 import { failure, type Reply, type Seen, serve, success } from './scripted-server.ts'
 
 const bytes = randomBytes(300_000)
@@ -276,32 +276,19 @@ describe('where links lead', () => {
   it('a link with http: is asked for with https:, also when a redirect gives it', async () => {
     const asked: string[] = []
     const content = Buffer.from('hello')
-    const replies: Record<string, [number, Record<string, string>, Buffer | object]> = {
-      '/api/1.5/file/get_info.php': [
-        200,
-        {},
-        { file_info: { quickkey: 'q1', filename: 'a', size: '5', hash: hashOf('sha256', content) } },
-      ],
-      '/api/1.5/file/get_links.php': [200, {}, { links: { direct_download: 'http://download1.mediafire.com/x' } }],
-      '/x': [302, { location: 'http://download2.mediafire.com/y' }, Buffer.alloc(0)],
-      '/y': [200, {}, content],
+    const json = (fields: object) => ({
+      body: Buffer.from(JSON.stringify({ response: { ...fields, result: 'Success' } })),
+    })
+    const info = { quickkey: 'q1', filename: 'a', size: '5', hash: hashOf('sha256', content) }
+    const replies: Record<string, StubReply> = {
+      '/api/1.5/file/get_info.php': json({ file_info: info }),
+      '/api/1.5/file/get_links.php': json({ links: { direct_download: 'http://download1.mediafire.com/x' } }),
+      '/x': { status: 302, headers: { location: 'http://download2.mediafire.com/y' } },
+      '/y': { body: content },
     }
-    // undici's own handlers are what a dispatcher talks to; no network is used.
-    const dispatcher = new Agent().compose(() => (options, handler) => {
-      asked.push(`${String(options.origin)}${options.path}`)
-      const [status, headers, body] = replies[options.path]!
-      const data = Buffer.isBuffer(body)
-        ? body
-        : Buffer.from(JSON.stringify({ response: { ...body, result: 'Success' } }))
-      const controller = { abort: () => undefined, pause: () => undefined, resume: () => undefined }
-      const it = handler as unknown as Record<string, (...args: unknown[]) => void>
-      queueMicrotask(() => {
-        it['onRequestStart']!(controller, {})
-        it['onResponseStart']!(controller, status, headers, 'OK')
-        if (data.length > 0) it['onResponseData']!(controller, data)
-        it['onResponseEnd']!(controller, {})
-      })
-      return true
+    const dispatcher = stubDispatcher(({ url, path }) => {
+      asked.push(url)
+      return replies[path]!
     })
     const mediafire = createMediaFire({ auth: tokenAuth({ token: 'the-session-token' }), dispatcher })
     expect((await all(mediafire.download('q1'))).toString()).toBe('hello')

@@ -1,4 +1,15 @@
-import { copiedOf, type Copied, fineIf, inGroups, lastOf, type Moved, movedOf, privacyOf } from './api-folder.ts'
+import {
+  allChanged,
+  allCopied,
+  allMoved,
+  copied,
+  type Copied,
+  fineIf,
+  inGroups,
+  moved,
+  type Moved,
+  privacyOf,
+} from './api-folder.ts'
 import type { SignalOption } from './api-user.ts'
 import type { Caller } from './caller.ts'
 import type { Fields } from './fields.ts'
@@ -123,21 +134,21 @@ export class FileApi {
 
   /** The copies' keys. Not tried again once it may have been done. */
   copy(keys: string | readonly string[], toKey = rootKey, options: SignalOption = {}): Promise<Copied> {
-    return this.#batches('copy', keys, { folder_key: requireKey(toKey) }, options, false).then(copiedOf)
+    return this.#batches('copy', keys, { folder_key: requireKey(toKey) }, options, copied).then(allCopied)
   }
 
   move(keys: string | readonly string[], toKey: string, options: SignalOption = {}): Promise<Moved> {
-    return this.#batches('move', keys, { folder_key: requireKey(toKey) }, options, true).then(movedOf)
+    return this.#batches('move', keys, { folder_key: requireKey(toKey) }, options, moved).then(allMoved)
   }
 
   /** To the trash; what is deleted already is fine. The client's `delete()` also makes sure of it. */
   delete(keys: string | readonly string[], options: SignalOption = {}): Promise<Changed> {
-    return this.#batches('delete', keys, {}, options, true).then(lastOf)
+    return this.#batches('delete', keys, {}, options, changed).then(allChanged)
   }
 
   /** For good; also what is in the trash. */
   purge(keys: string | readonly string[], options: SignalOption = {}): Promise<Changed> {
-    return this.#batches('purge', keys, {}, options, true).then(lastOf)
+    return this.#batches('purge', keys, {}, options, changed).then(allChanged)
   }
 
   /** A new name must keep the extension, else MediaFire refuses it. */
@@ -217,15 +228,15 @@ export class FileApi {
     return this.#caller.perform('session', { action: `file/${method}`, params, signal: options.signal }, decode)
   }
 
-  #batches(
+  #batches<T>(
     method: string,
     keys: string | readonly string[],
     params: Params,
     options: SignalOption,
-    repeatable: boolean,
-  ): Promise<Fields[]> {
+    decode: (fields: Fields) => T,
+  ): Promise<T[]> {
     const { signal } = options
-    return inGroups(this.#caller, `file/${method}`, { name: 'quick_key', keys, params, repeatable, signal })
+    return inGroups(this.#caller, `file/${method}`, { name: 'quick_key', keys, params, signal }, decode)
   }
 }
 

@@ -102,6 +102,7 @@ export class FolderApi {
     for (let pass = 1; ; pass++) {
       let revision: string | undefined
       let moved = false
+      const inThisPass = new Set<string>()
       for (let chunk = 1; ; chunk++) {
         const page = await this.#ask('get_content', { ...params, chunk, chunk_size: chunkSize }, options, (answer) => {
           const content = answer.fields('folder_content')
@@ -119,7 +120,10 @@ export class FolderApi {
           shown.add(item.key)
           yield item
         }
-        if (!page.more) break
+        const before = inThisPass.size
+        for (const { key } of page.items) inThisPass.add(key)
+        // A page without anything new is the end, whatever else it says.
+        if (!page.more || inThisPass.size === before) break
       }
       // What moved from a later page to an earlier one meanwhile was not seen.
       if (!moved) return
@@ -155,21 +159,21 @@ export class FolderApi {
 
   /** The copies' keys. Not tried again once it may have been done. */
   async copy(keys: string | readonly string[], toKey: string, options: SignalOption = {}): Promise<Copied> {
-    return this.#batches('copy', keys, { folder_key_dst: requireKey(toKey) }, options, false).then(copiedOf)
+    return this.#batches('copy', keys, { folder_key_dst: requireKey(toKey) }, options, copied).then(allCopied)
   }
 
   async move(keys: string | readonly string[], toKey: string, options: SignalOption = {}): Promise<Moved> {
-    return this.#batches('move', keys, { folder_key_dst: requireKey(toKey) }, options, true).then(movedOf)
+    return this.#batches('move', keys, { folder_key_dst: requireKey(toKey) }, options, moved).then(allMoved)
   }
 
   /** To the trash; what is deleted already is fine. The client's `delete()` also makes sure of it. */
   delete(keys: string | readonly string[], options: SignalOption = {}): Promise<Changed> {
-    return this.#batches('delete', keys, {}, options, true).then(lastOf)
+    return this.#batches('delete', keys, {}, options, changed).then(allChanged)
   }
 
   /** For good; also what is in the trash. */
   purge(keys: string | readonly string[], options: SignalOption = {}): Promise<Changed> {
-    return this.#batches('purge', keys, {}, options, true).then(lastOf)
+    return this.#batches('purge', keys, {}, options, changed).then(allChanged)
   }
 
   async update(folder: FolderPlace, changes: FolderUpdate, options: SignalOption = {}): Promise<Changed> {
@@ -238,39 +242,40 @@ export class FolderApi {
     return this.#caller.perform('session', call, decode)
   }
 
-  #batches(
+  #batches<T>(
     method: string,
     keys: string | readonly string[],
     params: Params,
     options: SignalOption,
-    repeatable: boolean,
-  ): Promise<Fields[]> {
+    decode: (fields: Fields) => T,
+  ): Promise<T[]> {
     const name = method === 'copy' || method === 'move' ? 'folder_key_src' : 'folder_key'
-    return inGroups(this.#caller, `folder/${method}`, { name, keys, params, repeatable, signal: options.signal })
+    return inGroups(this.#caller, `folder/${method}`, { name, keys, params, signal: options.signal }, decode)
   }
 }
 
-/** One call for each group of keys; 209 and 210 mean that it was done before. */
-export async function inGroups(
+/** One call for each group of keys; 209 and 210 mean that it was done before. Copies are not made twice. */
+export async function inGroups<T>(
   caller: Caller,
   action: string,
   call: {
     readonly name: string
     readonly keys: string | readonly string[]
     readonly params: Params
-    readonly repeatable: boolean
     readonly signal?: AbortSignal
   },
-): Promise<Fields[]> {
-  const { name, keys, params, repeatable, signal } = call
+  decode: (fields: Fields) => T,
+): Promise<T[]> {
+  const { name, keys, params, signal } = call
+  const repeatable = !action.endsWith('/copy')
   const done = /\/(?:delete|purge)$/.test(action) ? [209, 210] : []
-  const answers: Fields[] = []
+  const answers: T[] = []
   for (const group of keyGroups(keys)) {
     const one = { action, params: { ...params, [name]: group }, repeatable, signal }
     const answer = await caller
-      .perform('session', one, (fields): Fields | undefined => fields)
+      .perform('session', one, (fields) => ({ value: decode(fields) }))
       .catch(fineIf(done, undefined))
-    if (answer !== undefined) answers.push(answer)
+    if (answer !== undefined) answers.push(answer.value)
   }
   return answers
 }
@@ -283,22 +288,27 @@ export function fineIf<T>(apiCodes: readonly number[], value: T): (error: unknow
   }
 }
 
-export function lastOf(answers: readonly Fields[]): Changed {
-  const all = answers.map(changed)
-  return {
-    deviceRevision: all.at(-1)?.deviceRevision,
-    asynchronous: all.some(({ asynchronous }) => asynchronous),
-  }
+export function copied(fields: Fields): Copied {
+  const newKeys = fields.texts('new_quickkeys', 'new_folderkeys')
+  return { newKeys, skippedCount: fields.count('skipped_count'), ...changed(fields) }
 }
 
-export function copiedOf(answers: readonly Fields[]): Copied {
-  const newKeys = answers.flatMap((answer) => answer.texts('new_quickkeys', 'new_folderkeys'))
-  const skippedCount = answers.reduce((sum, answer) => sum + (answer.count('skipped_count') ?? 0), 0)
-  return { newKeys, skippedCount, ...lastOf(answers) }
+export function moved(fields: Fields): Moved {
+  return { newNames: fields.texts('new_names'), ...changed(fields) }
 }
 
-export function movedOf(answers: readonly Fields[]): Moved {
-  return { newNames: answers.flatMap((answer) => answer.texts('new_names')), ...lastOf(answers) }
+export function allChanged(all: readonly Changed[]): Changed {
+  const asynchronous = all.some((one) => one.asynchronous)
+  return { deviceRevision: all.at(-1)?.deviceRevision, asynchronous }
+}
+
+export function allCopied(all: readonly Copied[]): Copied {
+  const skippedCount = all.reduce((sum, one) => sum + (one.skippedCount ?? 0), 0)
+  return { newKeys: all.flatMap(({ newKeys }) => newKeys), skippedCount, ...allChanged(all) }
+}
+
+export function allMoved(all: readonly Moved[]): Moved {
+  return { newNames: all.flatMap(({ newNames }) => newNames), ...allChanged(all) }
 }
 
 export function privacyOf(isPrivate: boolean | undefined): string | undefined {

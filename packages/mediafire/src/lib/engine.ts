@@ -87,6 +87,9 @@ export interface CallContent {
 /** Answers after which the session is not to be used again. */
 const sessionEnds = new Set([104, 105, 127, 188, 215])
 
+/** What moves between two looks at the clock: small enough to see a slow line moving. */
+const sliceBytes = 262_144
+
 /** Parameters that are never shown. */
 const secretParams = new Set(['session_token', 'signature', 'password', 'action_token'])
 
@@ -310,10 +313,13 @@ export class Engine {
   async *#contentOf(content: CallContent, watch: Watch): ByteStream {
     let sent = 0
     for await (const chunk of content.open()) {
-      yield chunk
-      sent += chunk.length
-      watch.touch()
-      content.onSent?.(sent)
+      for (let at = 0; at < chunk.length; at += sliceBytes) {
+        const slice = chunk.length <= sliceBytes ? chunk : chunk.subarray(at, at + sliceBytes)
+        yield slice
+        sent += slice.length
+        watch.touch()
+        content.onSent?.(sent)
+      }
     }
   }
 

@@ -1,11 +1,11 @@
-import { collect } from '@coalmine/bytes'
+import { fromChunks } from '@coalmine/bytes'
 import { createHash } from 'node:crypto'
 import { badSource, digestRange, sourceBytes } from './digest.ts'
 import type { CallContent } from './engine.ts'
 import { MediaFireError } from './media-fire-error.ts'
 import type { Resumable } from './units.ts'
 import { storeOf, type UploadJob } from './upload-job.ts'
-import { nameHeader, slices } from './upload-content.ts'
+import { nameHeader } from './upload-content.ts'
 import { reasonOf } from './waiting.ts'
 
 /** Units up to here are held in memory when their hash is not known; larger ones are read twice. */
@@ -85,9 +85,14 @@ async function sendUnit(
   let unitHash = digests?.unitSize === unitSize ? digests.unitHashes[unit] : undefined
   let open = () => sourceBytes(source, range, reading)
   if (unitHash === undefined && part.length <= mostHeldBytes) {
-    const bytes = await collect(open(), { maxBytes: part.length })
-    unitHash = createHash('sha256').update(bytes).digest('hex')
-    open = () => slices(bytes)
+    const hash = createHash('sha256')
+    const chunks: Uint8Array[] = []
+    for await (const chunk of open()) {
+      hash.update(chunk)
+      chunks.push(chunk)
+    }
+    unitHash = hash.digest('hex')
+    open = () => fromChunks(chunks)
   }
   unitHash ??= await digestRange(source, range, reading)
   const content: CallContent = {

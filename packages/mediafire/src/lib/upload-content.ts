@@ -1,15 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { ByteSource, ByteStream } from '@coalmine/bytes'
+import type { ByteSource } from '@coalmine/bytes'
 import type { CallContent } from './engine.ts'
 import { sourceBytes } from './digest.ts'
-
-/** What moves between two looks at the clock: small enough to see a slow line moving. */
-const sliceBytes = 262_144
-
-/** Bytes in memory, in slices. */
-export async function* slices(bytes: Uint8Array): ByteStream {
-  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes)
-}
 
 /**
  * The header that names a file. Only what every server reads alike goes there: header values have no charset of their own,

@@ -59,7 +59,10 @@ export async function uploadFile(
   const sha256 = options.sha256 ?? digests!.sha256
   const sent = { bytes: 0, units: 0 }
   const job: UploadJob = { ...apis, source, name, attempted, options, folderKey, sha256, digests, sent, report }
-  return alone(apis.engine, `${folderKey} ${sha256} ${source.size}`, () => uploadJob(job))
+  // One after the other: what has the same name, else one of them may be checked while the other one is put together.
+  return alone(apis.engine, `name ${folderKey} ${name}`, () =>
+    alone(apis.engine, `hash ${folderKey} ${sha256} ${source.size}`, () => uploadJob(job)),
+  )
 }
 
 async function alone<T>(engine: Engine, id: string, run: () => Promise<T>): Promise<T> {
