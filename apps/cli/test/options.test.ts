@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -186,6 +187,15 @@ describe('options of check', () => {
     expect((await place.run(later)).code).toBe(0)
     const whole = await place.run(['check', place.url])
     expect([whole.code, whole.out]).toEqual([0, expect.stringContaining('2 backups, 2 of them as they were stored')])
+    const volume = join(
+      place.folder,
+      'storage',
+      stored(place).find((name) => /inc.*vol1/.test(name))!,
+    )
+    renameSync(volume, join(place.folder, 'aside'))
+    const broken = await place.run(['check', place.url])
+    expect([broken.code, broken.out]).toEqual([1, expect.stringContaining('2 backups, 1 of them as they were stored')])
+    renameSync(join(place.folder, 'aside'), volume)
     const lost = stored(place).filter((name) => name.includes('20231114T223000Z'))
     expect(lost).toHaveLength(3)
     for (const name of lost) unlinkSync(join(place.folder, 'storage', name))

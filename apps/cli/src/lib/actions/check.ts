@@ -51,10 +51,10 @@ function tellFinding({ damage, message, setSeconds }: Finding, log: Log): void {
 }
 
 function sumOf(sets: readonly CheckedSet[], findings: readonly Finding[]): string {
-  const known = sets.filter((set) => set.known === 'ledger').length
+  const sound = sets.filter(({ known, damaged }) => known === 'ledger' && !damaged).length
   const damages = findings.filter(({ damage }) => damage).length
-  const what = damages === 0 ? 'no damage found' : `${damages} damages found`
-  return `Checked without reading volumes: ${sets.length} backups, ${known} of them as they were stored; ${what}.`
+  const what = damages === 0 ? 'no damage found' : `${damages} ${damages === 1 ? 'damage' : 'damages'} found`
+  return `Checked without reading volumes: ${sets.length} backups, ${sound} of them as they were stored; ${what}.`
 }
 
 function reportLines({ sets, findings }: CheckReport): string {
