@@ -372,6 +372,18 @@ describe('a backup that was interrupted', () => {
     expect(localOf(world)).toEqual(['ledger'])
   })
 
+  it('whose only volumes are not noted yet leaves them to the next run, which removes them', async () => {
+    const world = await makeWorld()
+    await attempt(world, full, { failAt: 3 })
+    const path = join(world.archiveDir, 'coalmine', 'journal')
+    const [head] = readFileSync(path, 'utf8').split('\n')
+    writeFileSync(path, `${head}\n`)
+    const second = await attempt(world, { type: 'full', timeSeconds: 1_700_000_050 })
+    expect(second.error).toBeUndefined()
+    expect((await objectsOf(world.storage, '20231114T221320Z')).size).toBe(0)
+    expect(second.events.some(({ type }) => type === 'journal-dropped')).toBe(false)
+  })
+
   it('of which nothing is stored leaves nothing', async () => {
     const world = await makeWorld()
     const first = await attempt(world, full, { failAt: 1 })

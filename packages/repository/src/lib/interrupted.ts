@@ -12,6 +12,8 @@ export interface Interrupted {
   readonly volumes: number
 }
 
+export const nothingStored = 'none of its volumes is stored'
+
 /**
  * Compares a journal with the storage: it keeps the volumes that are there as they were put, from the first without a gap.
  *
@@ -40,7 +42,7 @@ export async function compareJournal(
     count += 1
   }
   if (count < journal.volumes.length) journal.keep(count)
-  if (count === 0) return 'none of its volumes is stored'
+  if (count === 0) return nothingStored
   return (await hasSignatures(journal)) ? undefined : 'its signatures cannot be read'
 }
 

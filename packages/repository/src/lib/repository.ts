@@ -27,7 +27,7 @@ import { CopyKeeper } from './copy-keeper.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
-import { compareJournal, type Interrupted } from './interrupted.ts'
+import { compareJournal, type Interrupted, nothingStored } from './interrupted.ts'
 import { Journal } from './journal.ts'
 import { Ledger } from './ledger.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
@@ -436,10 +436,15 @@ export class Repository {
     const journal = await Journal.open(join(this.#archiveDir.folder, 'coalmine'), this.#effects)
     this.#journal = journal
     if (journal === undefined) return undefined
-    const reason = await compareJournal(journal, await this.#collectCommitted(), this.storage)
-    const { times, conditions } = { times: journal.times, conditions: journal.head.conditions }
+    const { times } = journal
+    const { conditions } = journal.head
+    const isEmpty = journal.volumes.length === 0
+    const collection = await this.#collectCommitted()
+    const reason = await compareJournal(journal, collection, this.storage)
     if (reason === undefined) return { times, conditions, volumes: journal.volumes.length }
-    await this.dropInterrupted(reason)
+    await this.dropInterrupted(isEmpty ? '' : reason)
+    // Killed before the first volume was noted, the run may have stored it.
+    if (isEmpty && reason === nothingStored) await this.#removeUnnoted(times, collection)
     return undefined
   }
 
@@ -512,6 +517,15 @@ export class Repository {
   async #collectCommitted(): Promise<Collection> {
     const collection = await this.collect()
     return this.#committed ?? collection
+  }
+
+  async #removeUnnoted(times: SetTimes, { incompleteSets }: Collection): Promise<void> {
+    const set = incompleteSets.find((one) => JSON.stringify(one.times) === JSON.stringify(times))
+    for (const { key } of set?.volumes.values() ?? []) {
+      await this.storage.delete(key, { signal: this.#options.signal })
+      this.#notes.forget(key)
+    }
+    this.#collection = undefined
   }
 
   #resumed({ times }: NewSet): Journal | undefined {

@@ -46,9 +46,9 @@ export async function backup([source, url]: readonly RawPath[], context: Context
     if (head !== undefined) await checkSource(session, head, root, context)
     const times = collection.chains.flatMap((chain) => chain.sets.map((set) => set.endSeconds))
     const last = Math.max(0, ...times)
-    const timeSeconds = timeOf(interrupted) ?? (await freeTime(last, head, context))
+    const timeSeconds = timeOf(interrupted) ?? (await freeTime({ last, collection }, head, context))
     const resume = interrupted !== undefined
-    await write({ session, choice, head, timeSeconds, last, resume, conditions, action, context })
+    await write({ session, choice, head, timeSeconds, last, collection, resume, conditions, action, context })
   } finally {
     await session.close()
   }
@@ -61,6 +61,7 @@ interface Work {
   readonly timeSeconds: number
   /** When the newest set ended. */
   readonly last: number
+  readonly collection: Collection
   /** Whether an interrupted set goes on. */
   readonly resume: boolean
   readonly conditions: Readonly<Record<string, string>>
@@ -153,7 +154,7 @@ async function write(work: Work): Promise<void> {
       throw new CommandError(exitCode.incrementWithoutSignatures, error.message, { cause: error })
     }
     log.warning(`${error.message}. Switching to full backup`)
-    const timeSeconds = await freeTime(work.last, undefined, context)
+    const timeSeconds = await freeTime(work, undefined, context)
     return await write({ ...work, head: undefined, resume: false, timeSeconds })
   } finally {
     await close()
@@ -212,7 +213,7 @@ function timeOf(interrupted: Interrupted | undefined): number | undefined {
 
 /** The time of the new set, later than the last one's: names and restore times are whole seconds. */
 async function freeTime(
-  lastSeconds: number,
+  { last: lastSeconds, collection }: Pick<Work, 'last' | 'collection'>,
   head: ChainHead | undefined,
   { settings, signal }: Context,
 ): Promise<number> {
@@ -221,9 +222,12 @@ async function freeTime(
     if (head !== undefined && settings.nowSeconds <= lastSeconds) throw tooEarly(lastSeconds - settings.nowSeconds)
     return settings.nowSeconds
   }
+  const { incompleteSets, orphanedSets, replacedSets } = collection
   for (let waits = 0; ; waits++) {
     const now = Math.floor(Date.now() / 1000)
-    if (now > lastSeconds) return now
+    // Nor that of a set that was never complete: its volumes would be taken for those of the new one.
+    const isTaken = [...incompleteSets, ...orphanedSets, ...replacedSets].some(({ endSeconds }) => endSeconds === now)
+    if (now > lastSeconds && !isTaken) return now
     if (waits === 3) throw tooEarly(lastSeconds - now)
     await sleep(1000, undefined, { signal })
   }
