@@ -98,6 +98,11 @@ export function isMark(path: RawPath): boolean {
   return path === markName
 }
 
+/** Whether it is what a restore leaves that was killed before its mark had its name. */
+export function isUnfinished(name: string): boolean {
+  return temporary.test(name)
+}
+
 /** Takes away the files that a killed restore was writing. Folders are entered, links are not. */
 export function removeUnfinished(folder: Buffer): void {
   for (const entry of readdirSync(folder, { encoding: 'buffer', withFileTypes: true })) {

@@ -6,7 +6,7 @@ import { type Collection, firstSeconds, formatPretty, setsForTime, type SetsForT
 import { CommandError, type ExitCode, exitCode } from '../exit-codes.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { Progress } from '../progress.ts'
-import { isMark, marking, readMark, removeUnfinished, type RestoreMark } from '../restore-marker.ts'
+import { isMark, isUnfinished, marking, readMark, removeUnfinished, type RestoreMark } from '../restore-marker.ts'
 import { type Context, localPath, Session } from '../session.ts'
 import { oneLine } from '../visible.ts'
 
@@ -160,7 +160,7 @@ async function tellPlan(
 /** @throws CommandError when the target holds anything, unless forced. */
 function requireEmpty(target: RawPath, forced: boolean): void {
   if (forced) return
-  let names: readonly unknown[]
+  let names: readonly string[]
   try {
     names = readdirSync(rawToBytes(target))
   } catch (error) {
@@ -169,7 +169,7 @@ function requireEmpty(target: RawPath, forced: boolean): void {
     const what = reason === 'ENOTDIR' ? 'there is a file of that name; --force replaces it' : reason
     throw new CommandError(exitCode.restoreTargetExists, `Cannot restore into "${displayPath(target)}": ${what}`)
   }
-  if (names.length === 0) return
+  if (names.every(isUnfinished)) return removeUnfinished(rawToBytes(target))
   throw new CommandError(
     exitCode.restoreTargetExists,
     `Cannot restore into "${displayPath(target)}": it is not empty; --force restores into it and replaces files`,
