@@ -1,9 +1,11 @@
+import { collect } from '@coalmine/bytes'
 import { describe, expect, it } from 'vitest'
 import { DeviceApi } from '../src/lib/api-device.ts'
 import { FileApi } from '../src/lib/api-file.ts'
 import { FolderApi } from '../src/lib/api-folder.ts'
 import { SystemApi } from '../src/lib/api-system.ts'
 import { UserApi } from '../src/lib/api-user.ts'
+import { passwordAuth } from '../src/lib/password-auth.ts'
 import { tokenAuth } from '../src/lib/token-auth.ts'
 import { callerOf, failureOf } from './harness.ts'
 import { failure, type Reply, type Seen, serve, success } from './scripted-server.ts'
@@ -408,6 +410,35 @@ describe('file', () => {
     await file.configureOneTimeKey('tok', { bindIp: '10.0.0.1' })
     expect((await file.zipInfo(['q1', 'f1'])).count('skipped_count')).toBe(1)
     expect(server.seen.at(-1)!.params).toMatchObject({ keys: 'q1,f1', meta_only: 'yes' })
+  })
+
+  it('zip() brings the content, or the reason, and another session when the first has ended', async () => {
+    const content = Buffer.from('PK and more')
+    const type = { 'content-type': 'application/zip' }
+    const { file, server } = await api(() => ({ body: content, headers: type }))
+    expect(Buffer.from(await collect(file.zip(['q1', 'f1'], { confirmDownload: true })))).toEqual(content)
+    expect(server.seen[0]!.params).toMatchObject({
+      keys: 'q1,f1',
+      confirm_download: 'yes',
+      session_token: 'the-session-token',
+    })
+    const refused = await api(({ action }) => failure(action, 149))
+    const error = await failureOf(collect(refused.file.zip(['q1'])))
+    expect([error.code, error.message]).toEqual([
+      'bandwidth',
+      expect.stringMatching(/^Cannot get a ZIP of "q1": not enough bandwidth/),
+    ])
+    const cut = await api(() => ({ body: content, headers: type, cutAfter: 3 }))
+    expect((await failureOf(collect(cut.file.zip(['q1'])))).message).toMatch(
+      /^Cannot get a ZIP of "q1": the answer broke off/,
+    )
+    const ended = await serve(({ action, params, nth }) => {
+      if (action === 'user/get_session_token') return success(action, { session_token: `token-${nth}` })
+      return params['session_token'] === 'token-1' ? { body: content, headers: type } : failure(action, 105)
+    })
+    const auth = passwordAuth({ email: 'a@b.c', password: 'secret', tokenVersion: 1 })
+    const { caller } = callerOf(ended, { auth })
+    expect(Buffer.from(await collect(new FileApi(caller).zip(['q1'])))).toEqual(content)
   })
 
   it('copies are not made twice', async () => {

@@ -1,3 +1,4 @@
+import type { ByteStream } from '@coalmine/bytes'
 import {
   allChanged,
   allCopied,
@@ -217,6 +218,16 @@ export class FileApi {
   /** What a ZIP of these files and folders would be; fields as the service has them. */
   zipInfo(keys: readonly string[], options: SignalOption = {}): Promise<Fields> {
     return this.#ask('zip', { keys: [...keys].map(requireKey), meta_only: true }, options, (answer) => answer)
+  }
+
+  /**
+   * A ZIP of files and folders, as the service makes it: at most 300 MiB each and 2 GiB in all. What breaks off is an error
+   * and begins again with the next call; there is no hash to compare.
+   */
+  zip(keys: readonly string[], options: SignalOption & { confirmDownload?: boolean } = {}): ByteStream {
+    const params = { keys: [...keys].map(requireKey), confirm_download: options.confirmDownload }
+    const attempted = `get a ZIP of ${keys.length === 1 ? `"${keys[0]!}"` : `${keys.length} items`}`
+    return this.#caller.stream({ action: 'file/zip', params, attempted, signal: options.signal })
   }
 
   #ask<T>(method: string, params: Params, options: SignalOption, decode: (fields: Fields) => T): Promise<T> {

@@ -1,6 +1,8 @@
+import type { ByteStream } from '@coalmine/bytes'
 import type { AuthProvider } from './auth.ts'
 import { type ApiCall, type CredentialSource, Engine, type EngineOptions } from './engine.ts'
 import type { Fields } from './fields.ts'
+import { streamCall } from './stream-call.ts'
 import { noCredential, Opener, SharedTokenSource, SignedPool } from './sessions.ts'
 
 export interface CallerOptions extends EngineOptions {
@@ -52,6 +54,11 @@ export class Caller {
       if (changesFolders.test(call.action)) this.onFoldersChanged?.()
       if (changesFiles.test(call.action)) this.onFilesChanged?.()
     }
+  }
+
+  /** A call whose answer is content. */
+  stream(call: ApiCall): ByteStream {
+    return streamCall(this.engine, call, this.#sources.session)
   }
 
   /** Ends what runs, and gives the token for uploads back. */

@@ -106,7 +106,8 @@ export class Engine {
   readonly tries: number
   readonly maxRetryAfterMs: number
   readonly onEvent: (event: MediaFireEvent) => void
-  readonly #headers: Readonly<Record<string, string>>
+  /** Sent with every call to the API and the website. */
+  readonly headers: Readonly<Record<string, string>>
   readonly #timeoutMs: number
   readonly #bucket: TokenBucket | undefined
   readonly #closed = new AbortController()
@@ -132,7 +133,7 @@ export class Engine {
     this.stallMs = stallMs
     this.maxRetryAfterMs = options.maxRetryAfterMs ?? 300_000
     this.onEvent = onEvent
-    this.#headers = { 'user-agent': '@coalmine/mediafire', ...lowerCased(headers) }
+    this.headers = { 'user-agent': '@coalmine/mediafire', ...lowerCased(headers) }
     this.#timeoutMs = timeoutMs
     this.#givenDispatcher = options.dispatcher
     // Every call under way listens to it.
@@ -224,15 +225,20 @@ export class Engine {
     }
   }
 
+  /** All that is sent, and what of it is a secret noted. */
+  dress(credential: Credential, path: string, params: Params = {}): Pairs {
+    const pairs = credential.dress(path, { ...params, response_format: 'json' })
+    for (const [name, value] of pairs) if (secretParams.has(name)) this.secrets.addPassing(value)
+    return pairs
+  }
+
   async #send(call: ApiCall & { readonly attempted: string }, credential: Credential): Promise<HttpAnswer> {
     const { attempted, content } = call
     const path = `/api/${this.apiVersion}/${call.action}.php`
-    const pairs = credential.dress(path, { ...call.params, response_format: 'json' })
-    for (const [name, value] of pairs) if (secretParams.has(name)) this.secrets.addPassing(value)
-    const query = formEncode(pairs)
+    const query = formEncode(this.dress(credential, path, call.params))
     const url = new URL(content === undefined ? path : `${path}?${query}`, this.origin)
     const headers: Record<string, string> = {
-      ...this.#headers,
+      ...this.headers,
       accept: 'application/json',
       'accept-encoding': 'gzip',
       ...(content === undefined ? { 'content-type': 'application/x-www-form-urlencoded' } : content.headers),
@@ -255,7 +261,7 @@ export class Engine {
     readonly signal?: AbortSignal
   }): Promise<HttpAnswer> {
     const { method, form, attempted, signal } = request
-    const headers: Record<string, string> = { ...this.#headers, ...request.headers, 'accept-encoding': 'gzip' }
+    const headers: Record<string, string> = { ...this.headers, ...request.headers, 'accept-encoding': 'gzip' }
     if (form !== undefined) headers['content-type'] = 'application/x-www-form-urlencoded'
     const action = `website${request.path.replace(/\.php$/, '').replace(/\/$/, '')}`
     const tries = new Tries({ action, repeatable: true, signal }, this)

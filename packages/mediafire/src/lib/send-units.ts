@@ -1,5 +1,6 @@
 import { fromChunks } from '@coalmine/bytes'
 import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { badSource, digestRange, sourceBytes } from './digest.ts'
 import type { CallContent } from './engine.ts'
 import { MediaFireError } from './media-fire-error.ts'
@@ -20,6 +21,8 @@ export async function sendUnits(job: UploadJob, resumable: Resumable): Promise<s
   const { options, source, report, sent } = job
   const { unitSize, missing } = resumable
   const stop = new AbortController()
+  // Every unit on its way listens to it.
+  setMaxListeners(0, stop.signal)
   const onAbort = (): void => stop.abort(reasonOf(options.signal!))
   options.signal?.addEventListener('abort', onAbort, { once: true })
   const lengthOf = (unit: number): number => Math.min(unitSize, source.size - unit * unitSize)
