@@ -478,6 +478,7 @@ it('serves what is public to callers without a token, and nothing else', async (
     (await send(emulator.url, name, params)).response['error'] ?? 0
   expect(await asked('file/get_info', { quick_key: key })).toBe(114)
   expect(await asked('folder/get_content', {})).toBe(104)
+  expect(await asked('folder/get_content', { folder_path: '/a' })).toBe(104)
   await bob.ok('file/update', { quick_key: key, privacy: 'public' })
   expect(await asked('file/get_info', { quick_key: key })).toBe(0)
   const { links } = (await send(emulator.url, 'file/get_links', { quick_key: key })).response

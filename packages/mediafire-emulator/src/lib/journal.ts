@@ -41,7 +41,13 @@ export function openJournal(folder: string, replay: (changes: readonly Change[])
     },
     append(changes) {
       const line = Buffer.from(lineOf(changes))
-      writeWhole(fd, line)
+      try {
+        writeWhole(fd, line)
+      } catch (error) {
+        // A full disk may have taken a part of the line; what comes later must not follow on that.
+        ftruncateSync(fd, size)
+        throw error
+      }
       size += line.length
     },
     rewrite(groups) {

@@ -23,6 +23,15 @@ export function boundaryOf(contentType: string): string | undefined {
  */
 export async function* readParts(source: AsyncIterable<Uint8Array>, boundary: string): AsyncGenerator<Part> {
   const input = createInput(source)
+  try {
+    yield* partsOf(input, boundary)
+  } finally {
+    // What follows the last part is read too, and what follows an error: the sender is still sending it.
+    await input.drain()
+  }
+}
+
+async function* partsOf(input: ReturnType<typeof createInput>, boundary: string): AsyncGenerator<Part> {
   // Every boundary follows a line end, but the first one may open the form.
   input.prepend(Buffer.from('\r\n'))
   const mark = Buffer.from(`\r\n--${boundary}`)
@@ -82,6 +91,10 @@ function createInput(source: AsyncIterable<Uint8Array>) {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
   }
   return {
+    async drain(): Promise<void> {
+      held = Buffer.alloc(0)
+      while ((await iterator.next()).done !== true) continue
+    },
     prepend(bytes: Buffer): void {
       held = Buffer.concat([bytes, held])
     },

@@ -63,6 +63,7 @@ export async function send(exchange: Exchange, reply: Reply, faults: readonly Fa
     }
   }
   log.status = status
+  await readToEnd(request)
   if (response.destroyed || request.socket.destroyed) return
   response.shouldKeepAlive = exchange.keepAlive && response.shouldKeepAlive
   response.writeHead(status, { ...headers, 'Content-Length': String(body.length) } as Record<string, string>)
@@ -70,6 +71,20 @@ export async function send(exchange: Exchange, reply: Reply, faults: readonly Fa
   log.sentBytes = cut === undefined ? written.length : Math.min(cut, written.length)
   if (cut === undefined) response.end(written)
   else response.write(written.subarray(0, cut), () => request.socket.destroy())
+}
+
+/**
+ * Reads what is left of a request. The service hears a caller out before it answers, and callers do not expect to be
+ * answered while they are still sending.
+ */
+async function readToEnd(request: IncomingMessage): Promise<void> {
+  if (request.method === 'GET' || request.method === 'HEAD') return
+  if (request.readableEnded || request.destroyed) return
+  await new Promise<void>((resolve) => {
+    request.once('end', resolve)
+    request.once('close', resolve)
+    request.resume()
+  })
 }
 
 /** Waits; for ever without a time. @returns `false` when the caller has gone meanwhile. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Fields } from './answer.ts'
+import { ApiFailure, type Fields } from './answer.ts'
 import type { Blobs } from './blobs.ts'
 import type { CallLog, OpenCall } from './call-log.ts'
 import type { Clock } from './clock.ts'
@@ -63,10 +63,10 @@ export interface Method {
 
 export type Methods = Readonly<Record<string, Method>>
 
-/** The account of a call that needs one. */
+/** The account of a call that needs one. @throws ApiFailure 104 when anybody may call, but not for this. */
 export function accountOf(call: Call): Account {
   // It may have changed since the call began.
   const account = call.account && call.world.state.account.get(call.account.ekey)
-  if (account === undefined) throw new Error(`Cannot carry out ${call.name}: it was let in without an account`)
+  if (account === undefined) throw new ApiFailure(104)
   return account
 }

@@ -214,6 +214,7 @@ function create(call: Call): Fields {
   if (endingOf(name) === '') throw new ApiFailure(263)
   if (endingOf(name) !== '.txt') throw new ApiFailure(262)
   const parent = folderOf(call, 'parent_key', 'parent_path')
+  if ('owner' in parent) ownFolder(call, parent.key)
   const isTaken = (each: string): boolean => fileNamed(world, ekey, parent.key, each) !== undefined
   const mtimeMs = timeParam(params, 'mtime')
   const edit = createEdit(world, ekey)

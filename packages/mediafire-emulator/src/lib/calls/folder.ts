@@ -104,6 +104,7 @@ function created(call: Call, folder: Folder): Fields {
 function copy(call: Call): Fields {
   const { world } = call
   const into = folderOf(call, 'folder_key_dst', 'path_dst')
+  if ('owner' in into) ownFolder(call, into.key)
   const edit = createEdit(world, accountOf(call).ekey)
   const folders = folderKeysOf(call, 'folder_key_src', 'path_src').map((key) => ownFolder(call, key))
   for (const folder of folders) if (isInside(call, into.key, folder)) throw new ApiFailure(115)
