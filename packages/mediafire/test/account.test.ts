@@ -396,5 +396,10 @@ it('a name that is refused never gets into a call', async () => {
   const { mediafire, server } = await account([], [])
   expect((await failureOf(mediafire.upload('a\\b', fromBytes(new Uint8Array(1))))).code).toBe('invalid')
   expect((await failureOf(mediafire.paths.ensureFolder('mf:/a|b'))).code).toBe('invalid')
+  expect((await failureOf(mediafire.api.folder.create('a*b'))).message).toBe(
+    'Cannot make the folder "a*b": a name cannot have * in it',
+  )
+  expect((await failureOf(mediafire.api.folder.update('f1', { name: '..' }))).code).toBe('invalid')
+  expect((await failureOf(mediafire.api.file.update('q1', { name: 'a<b' }))).code).toBe('invalid')
   expect(server.seen).toEqual([])
 })

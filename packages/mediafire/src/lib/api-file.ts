@@ -17,6 +17,7 @@ import type { Fields } from './fields.ts'
 import type { Params } from './form.ts'
 import { type Changed, changed, type FileInfo, fileInfo, fileLinks, type FileLinks } from './items.ts'
 import { keyGroups, requireKey, rootKey } from './keys.ts'
+import { doing, requireName } from './names.ts'
 
 /** A file by its quick key, or by a path of names below the root as the service itself reads it. */
 export type FilePlace = string | { readonly path: string }
@@ -153,7 +154,8 @@ export class FileApi {
   }
 
   /** A new name must keep the extension, else MediaFire refuses it. */
-  update(file: FilePlace, changes: FileUpdate, options: SignalOption = {}): Promise<Changed> {
+  async update(file: FilePlace, changes: FileUpdate, options: SignalOption = {}): Promise<Changed> {
+    if (changes.name !== undefined) requireName(changes.name, doing('rename the file to', changes.name))
     const params = {
       ...place(file),
       filename: changes.name,

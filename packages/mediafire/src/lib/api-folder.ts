@@ -5,6 +5,7 @@ import type { Params } from './form.ts'
 import { type Changed, changed, type FileInfo, fileInfo, type FolderInfo, folderInfo } from './items.ts'
 import { keyGroups, requireKey, rootKey } from './keys.ts'
 import { MediaFireError } from './media-fire-error.ts'
+import { doing, requireName } from './names.ts'
 
 /** A folder by its key, or by a path of names below the root as the service itself reads it. */
 export type FolderPlace = string | { readonly path: string }
@@ -139,11 +140,12 @@ export class FolderApi {
    *
    * @param onDuplicate - `keep` makes one under another name.
    */
-  create(
+  async create(
     name: string,
     options: SignalOption & { parent?: FolderPlace; onDuplicate?: 'skip' | 'keep'; mtime?: Date } = {},
   ): Promise<FolderInfo & Changed> {
     const { parent = rootKey, onDuplicate = 'skip', mtime } = options
+    requireName(name, doing('make the folder', name))
     const params = {
       foldername: name,
       ...(typeof parent === 'string' ? { parent_key: requireKey(parent) } : { parent_path: parent.path }),
@@ -177,6 +179,7 @@ export class FolderApi {
   }
 
   async update(folder: FolderPlace, changes: FolderUpdate, options: SignalOption = {}): Promise<Changed> {
+    if (changes.name !== undefined) requireName(changes.name, doing('rename the folder to', changes.name))
     const params = {
       ...place(folder),
       foldername: changes.name,
