@@ -168,7 +168,8 @@ class WorkerTree implements Tree {
       await new Promise<void>((resolve) => {
         channel.wake = resolve
       })
-      if (--this.#waiting === 0) this.#worker.unref()
+      // A worker that is ending is waited for: let go of now, the process would end in the middle of that.
+      if (--this.#waiting === 0 && this.#failure === undefined) this.#worker.unref()
     }
   }
 
