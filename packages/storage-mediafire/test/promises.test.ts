@@ -1,0 +1,26 @@
+import { createMediaFire } from '@coalmine/mediafire'
+import { storageCases, type StorageHarness } from '@coalmine/storage-testkit'
+import { afterAll, describe, it } from 'vitest'
+import { emulated } from './emulated.ts'
+
+// Judge: the shared suite, against a server that shares no code with the client.
+describe.each(['modern', 'legacy'] as const)('createMediaFireStorage(), %s', async (profile) => {
+  const { emulator, client, open } = await emulated({ settings: { profile } })
+  afterAll(() => emulator.stop())
+  const harness: StorageHarness = {
+    open: async () => open(),
+    manyObjects: 120,
+    largeBytes: 9_000_000,
+    async plantForeign() {
+      const other = createMediaFire(client)
+      await other.paths.ensureFolder('mf:/Coalmine/Backup/A folder')
+      await other.close()
+      return 1
+    },
+    async breakDown() {
+      const id = emulator.faults.add({ call: '*', fault: { kind: 'error', code: 100, status: 500 } })
+      return async () => emulator.faults.remove(id)
+    },
+  }
+  for (const c of storageCases(harness)) it(c.name, () => c.run())
+})
