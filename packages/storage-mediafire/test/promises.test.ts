@@ -9,8 +9,8 @@ describe.each(['modern', 'legacy'] as const)('createMediaFireStorage(), %s', asy
   afterAll(() => emulator.stop())
   const harness: StorageHarness = {
     open: async () => open(),
-    manyObjects: 120,
-    largeBytes: 9_000_000,
+    manyObjects: profile === 'modern' ? 120 : 25,
+    largeBytes: 6_000_000,
     async plantForeign() {
       const other = createMediaFire(client)
       await other.paths.ensureFolder('mf:/Coalmine/Backup/A folder')
