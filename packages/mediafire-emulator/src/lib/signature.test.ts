@@ -42,6 +42,23 @@ describe('verifySignature()', () => {
     expect(verifySignature(call, signature, 1_878_520_462, '1397755702.0581')).toBe(how)
   })
 
+  it.each([
+    ['873cc5141231141aaf14ffd7568b439f', 'fields'],
+    ['ceb7ef2d1ef93f2dfd5d2fc906dc9ed4', 'fields-encoded'],
+    ['fd6d3eb95097c4fdc4d1971a3419e7ec', 'fields-form'],
+  ])('takes %s for the same as a form in parts, hashed as %s', (signature, how) => {
+    const fields = [
+      ['filename', 'a b+ç.txt'],
+      ['folder_key', 'myfiles'],
+      ['response_format', 'json'],
+      ['session_token', token],
+    ] as const
+    const call = { path: '/api/1.3/upload/check.php', host: 'x', raw: '', fields }
+    expect(verifySignature(call, signature, 1_878_520_462, '1397755702.0581')).toBe(how)
+    const other = { ...call, fields: [...fields, ['x', 'y'] as const] }
+    expect(verifySignature(other, signature, 1_878_520_462, '1397755702.0581')).toBeUndefined()
+  })
+
   it('takes a path with the host, and one behind a folder that is named like it', () => {
     const of = (url: string): string => createHash('md5').update(`71.5${url}?a=b`).digest('hex')
     const call = { path: '/mediafire.com/api/user/get_info.php', host: 'localhost:1', raw: 'a=b' }
