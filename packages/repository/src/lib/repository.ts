@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleepFor } from 'node:timers/promises'
-import { type ByteSource, type ByteStream, collect, fromBytes, type RawPath } from '@coalmine/bytes'
+import type { ByteSource, ByteStream, RawPath } from '@coalmine/bytes'
 import type { Storage } from '@coalmine/storage'
 import {
   type BackupSet,
@@ -27,8 +26,8 @@ import { CopyKeeper } from './copy-keeper.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
-import { compareJournal, type Interrupted, nothingStored } from './interrupted.ts'
-import { Journal } from './journal.ts'
+import type { Interrupted } from './interrupted.ts'
+import { Interruption } from './interruption.ts'
 import { Ledger } from './ledger.ts'
 import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
 import { lostCopies, type LostCopies } from './lost-sets.ts'
@@ -40,7 +39,6 @@ import { Notes } from './notes.ts'
 import { objectsToDelete, type Removal } from './removal.ts'
 import { type CheckReport, checkStorage, compareWithLedger, type Finding, type ListedObject } from './storage-check.ts'
 import { openObject } from './open-object.ts'
-import { SetJournal } from './set-journal.ts'
 import { SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile, volumesInFlight } from './spool.ts'
 import { type CheckedVolume, fetchObject, readVolumes } from './volume-reader.ts'
@@ -129,8 +127,8 @@ export class Repository {
   #committed: Collection | undefined
   #spool: Spool | undefined
   #collection: Promise<Collection> | undefined
-  /** What {@link Repository.interrupted} found. */
-  #journal: Journal | undefined
+  /** With the lock only. */
+  readonly #interruption: Interruption | undefined
 
   constructor(options: RepositoryOptions) {
     const { archiveDir, lock = false, onEvent = () => undefined, effects = nodeLocalEffects } = options
@@ -156,6 +154,22 @@ export class Repository {
       open: (kind, object, source) => this.#open(kind, object, source),
       signal: options.signal,
     })
+    const { signal } = options
+    if (this.#lock !== undefined && this.#archiveDir !== undefined) {
+      this.#interruption = new Interruption({
+        ...{
+          archiveDir: this.#archiveDir,
+          effects,
+          storage: this.storage,
+          envelope: options.envelope,
+          signal,
+          onEvent,
+        },
+        notes: this.#notes,
+        collect: () => this.#collectCommitted(),
+        onDeleted: () => (this.#collection = undefined),
+      })
+    }
   }
 
   /** What the storage holds, by sets and chains. Listed once; after a set was written or listing failed, anew. */
@@ -391,8 +405,10 @@ export class Repository {
     const { chains, orphanedSets, incompleteSets, replacedSets } = before
     const taken = [...chains.flatMap((chain) => chain.sets), ...orphanedSets, ...incompleteSets, ...replacedSets]
     const end = plan.times.type === 'full' ? plan.times.timeSeconds : plan.times.endSeconds
-    const resumed = plan.resume === true ? this.#resumed(plan) : undefined
-    const there = resumed && incompleteSets.find((set) => set.endSeconds === end && set.times.type === plan.times.type)
+    const resumes = plan.resume === true && this.#interruption?.isOf(plan.times) === true
+    const there = !resumes
+      ? undefined
+      : incompleteSets.find((set) => set.endSeconds === end && set.times.type === plan.times.type)
     if (taken.some((set) => set.endSeconds === end && set !== there)) {
       throw new RepositoryError('exists', `Cannot write a set of the time ${end}: the storage has one already`)
     }
@@ -401,7 +417,8 @@ export class Repository {
     const parallel = volumesInFlight(plan.volumeBytes, wanted, spool)
     if (parallel < wanted) this.#onEvent({ type: 'spool-short', folder: spool.folder, parallel, wanted })
     this.#collection = undefined
-    const names = this.#names(plan.times)
+    const { times, conditions, probe = false } = plan
+    const names = this.#names(times)
     const manifest = names.manifest(this.#envelope)
     return new SetWriter({
       storage: this.storage,
@@ -410,7 +427,7 @@ export class Repository {
       names,
       spool,
       archiveDir: this.#lock === undefined ? undefined : this.#archiveDir,
-      journal: this.#journalFor(plan, names, { journal: resumed, there }),
+      journal: conditions && this.#interruption?.journalOf({ times, conditions, probe }, names, { resumes, there }),
       notes: this.#notes,
       volumeBytes: plan.volumeBytes,
       parallel,
@@ -432,20 +449,7 @@ export class Repository {
    * (`journal-dropped`); volumes of its set stay for `cleanup`. Only with the lock.
    */
   async interrupted(): Promise<Interrupted | undefined> {
-    if (this.#lock === undefined || this.#archiveDir === undefined) return undefined
-    const journal = await Journal.open(join(this.#archiveDir.folder, 'coalmine'), this.#effects)
-    this.#journal = journal
-    if (journal === undefined) return undefined
-    const { times } = journal
-    const { conditions } = journal.head
-    const isEmpty = journal.volumes.length === 0
-    const collection = await this.#collectCommitted()
-    const reason = await compareJournal(journal, collection, this.storage)
-    if (reason === undefined) return { times, conditions, volumes: journal.volumes.length }
-    await this.dropInterrupted(isEmpty ? '' : reason)
-    // Killed before the first volume was noted, the run may have stored it.
-    if (isEmpty && reason === nothingStored) await this.#removeUnnoted(times, collection)
-    return undefined
+    return this.#interruption?.find()
   }
 
   /**
@@ -455,28 +459,12 @@ export class Repository {
    * @param reason - The end of a sentence; nothing is told without.
    */
   async dropInterrupted(reason: string): Promise<void> {
-    const journal = this.#journal
-    this.#journal = undefined
-    if (journal === undefined) return
-    const key = this.#names(journal.times).signatures(this.#envelope)
-    const { orphanedSignatures } = await this.#collectCommitted()
-    journal.remove()
-    if (orphanedSignatures.some(({ object }) => object.key === key)) {
-      await this.storage.delete(key, { signal: this.#options.signal })
-      this.#notes.forget(key)
-      this.#collection = undefined
-    }
-    if (reason !== '') this.#onEvent({ type: 'journal-dropped', times: journal.times, reason })
+    await this.#interruption?.drop(reason)
   }
 
   /** @throws RepositoryError `wrong-passphrase` when the interrupted set was begun with another one. */
   async proveInterrupted(): Promise<void> {
-    const probe = this.#journal?.head.probe
-    if (probe === undefined) return
-    const source = fromBytes(Buffer.from(probe, 'base64'))
-    const object = { key: `${this.#journal!.head.manifest} (interrupted)`, size: source.size }
-    const opener = { envelope: this.#envelope, signal: this.#options.signal }
-    for await (const _ of openObject('manifest', object, source, opener));
+    await this.#interruption?.prove()
   }
 
   /**
@@ -517,44 +505,6 @@ export class Repository {
   async #collectCommitted(): Promise<Collection> {
     const collection = await this.collect()
     return this.#committed ?? collection
-  }
-
-  async #removeUnnoted(times: SetTimes, { incompleteSets }: Collection): Promise<void> {
-    const set = incompleteSets.find((one) => JSON.stringify(one.times) === JSON.stringify(times))
-    for (const { key } of set?.volumes.values() ?? []) {
-      await this.storage.delete(key, { signal: this.#options.signal })
-      this.#notes.forget(key)
-    }
-    this.#collection = undefined
-  }
-
-  #resumed({ times }: NewSet): Journal | undefined {
-    const journal = this.#journal
-    if (journal === undefined || journal.volumes.length === 0) return undefined
-    return JSON.stringify(journal.times) === JSON.stringify(times) ? journal : undefined
-  }
-
-  #journalFor(
-    { times, conditions, probe }: NewSet,
-    names: SetNames,
-    { journal, there }: { journal: Journal | undefined; there: BackupSet | undefined },
-  ): SetJournal | undefined {
-    if (conditions === undefined || this.#lock === undefined || this.#archiveDir === undefined) return undefined
-    const { folder } = this.#archiveDir
-    return new SetJournal({
-      archiveDir: folder,
-      folder: join(folder, 'coalmine'),
-      copyName: names.localSignatures(),
-      effects: this.#effects,
-      journal,
-      there: new Map([...(there?.volumes ?? [])].map(([number, { key }]) => [number, key])),
-      head: async () => {
-        const sealed =
-          probe === true ? await collect(this.#envelope.seal('manifest', fromBytes(randomBytes(16)).open())) : undefined
-        const text = sealed && Buffer.from(sealed).toString('base64')
-        return { times, manifest: names.manifest(this.#envelope), conditions, probe: text }
-      },
-    })
   }
 
   async #lostCopies(): Promise<LostCopies> {
