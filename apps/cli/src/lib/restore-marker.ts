@@ -103,12 +103,12 @@ export function isUnfinished(name: string): boolean {
   return temporary.test(name)
 }
 
-/** Takes away the files that a killed restore was writing. Folders are entered, links are not. */
+/** Takes away what a killed restore was writing: files, links and pipes. Folders are entered, links are not. */
 export function removeUnfinished(folder: Buffer): void {
   for (const entry of readdirSync(folder, { encoding: 'buffer', withFileTypes: true })) {
     const path = Buffer.concat([folder, Buffer.from('/'), entry.name])
     if (entry.isDirectory()) removeUnfinished(path)
-    else if (entry.isFile() && temporary.test(entry.name.toString('latin1'))) unlinkSync(path)
+    else if (temporary.test(entry.name.toString('latin1'))) unlinkSync(path)
   }
 }
 
