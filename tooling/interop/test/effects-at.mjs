@@ -42,7 +42,10 @@ function wrap(holder, name, counts) {
     try {
       effect(name)
     } catch (error) {
-      if (typeof callback === 'function') return void process.nextTick(callback, error)
+      if (typeof callback === 'function') {
+        process.nextTick(callback, error)
+        return undefined
+      }
       if (!name.endsWith('Sync')) return Promise.reject(error)
       throw error
     }

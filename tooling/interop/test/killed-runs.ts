@@ -2,12 +2,13 @@ import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { duplicityEnv } from '../src/index.ts'
 import { program } from './coalmine.ts'
 
 const effects = new URL('effects-at.mjs', import.meta.url).href
 const manyRuns = fileURLToPath(new URL('many-runs.mjs', import.meta.url))
+const main = fileURLToPath(new URL('../dist/main.js', pathToFileURL(program)))
 
 export interface Outcome {
   readonly code: number
@@ -24,7 +25,7 @@ export class Driver {
 
   constructor(home: string) {
     const env = duplicityEnv(home)
-    this.#child = fork(manyRuns, { execArgv: ['--import', effects], env, cwd: home, serialization: 'json' })
+    this.#child = fork(manyRuns, [main], { execArgv: ['--import', effects], env, cwd: home, serialization: 'json' })
   }
 
   /** @param at - From this effect on the disk is full. */

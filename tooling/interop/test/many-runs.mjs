@@ -1,5 +1,8 @@
-// Runs the built command line as often as it is told to, in one process: starting Node takes longer than a small backup.
-import { run } from '../../../apps/cli/dist/main.js'
+// Runs the built command line, whose main file is the argument, as often as it is told to, in one process: starting Node
+// takes longer than a small backup.
+import { pathToFileURL } from 'node:url'
+
+const { run } = await import(pathToFileURL(process.argv[2]).href)
 
 let out = ''
 const capture = (chunk, encoding, callback) => {
@@ -11,7 +14,7 @@ const capture = (chunk, encoding, callback) => {
 process.stdout.write = capture
 process.stderr.write = capture
 
-process.on('message', async ({ argv, at = 0 }) => {
+async function obey({ argv, at = 0 }) {
   out = ''
   process.argv = [process.execPath, 'coalmine', ...argv]
   process.exitCode = 0
@@ -25,5 +28,7 @@ process.on('message', async ({ argv, at = 0 }) => {
   const { count, struck } = globalThis.effects
   globalThis.effects.at = 0
   process.send({ code: thrown === '' ? process.exitCode : -1, out: out + thrown, count, struck })
-})
+}
+
+process.on('message', (message) => void obey(message))
 process.on('disconnect', () => process.exit(0))
