@@ -54,7 +54,8 @@ function sumOf(sets: readonly CheckedSet[], findings: readonly Finding[]): strin
   const sound = sets.filter(({ known, damaged }) => known === 'ledger' && !damaged).length
   const damages = findings.filter(({ damage }) => damage).length
   const what = damages === 0 ? 'no damage found' : `${damages} ${damages === 1 ? 'damage' : 'damages'} found`
-  return `Checked without reading volumes: ${sets.length} backups, ${sound} of them as they were stored; ${what}.`
+  const backups = `${sets.length} ${sets.length === 1 ? 'backup' : 'backups'}`
+  return `Checked without reading volumes: ${backups}, ${sound} of them as they were stored; ${what}.`
 }
 
 function reportLines({ sets, findings }: CheckReport): string {
