@@ -137,7 +137,7 @@ describe('options of check', () => {
       const { code, out } = await place.run(['check', '--read-data', place.url])
       expect(code).toBe(1)
       expect(out).toContain(`Damaged: ${place.volume}: Cannot read`)
-      expect(out).toMatch(/Lost: a, in 1 backups from .* on \(its state of Tue Nov 14 22:13:20 2023 can be restored\)/)
+      expect(out).toMatch(/Lost: a, in 1 backup from .* on \(its state of Tue Nov 14 22:13:20 2023 can be restored\)/)
       expect(out).toContain('Backups that can be restored whole:\n\tTue Nov 14 22:13:20 2023\n')
       const json = await place.run(['check', '--read-data', '--json', place.url])
       const lines = json.out

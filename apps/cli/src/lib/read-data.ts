@@ -10,6 +10,7 @@ import type { Log } from './log.ts'
 import type { Context, Session } from './session.ts'
 import type { Settings } from './settings.ts'
 import { oneLine } from './visible.ts'
+import { counted } from './counted.ts'
 
 type Sample = NonNullable<CheckDataOptions['sample']>
 
@@ -46,7 +47,7 @@ export async function readData(session: Session, sample: Sample | undefined, con
     const { volumes, bytes, intactSeconds, findings } = summary
     if (settings.flag('json')) log.data(jsonLine({ type: 'data', ...summary, ...(sample && { sample }) }))
     const what = findings === 0 ? 'nothing wrong' : `${findings} things wrong`
-    log.notice(`Read ${volumes} volumes of ${bytes} bytes: ${what}.`)
+    log.notice(`Read ${counted(volumes, 'volume')} of ${counted(bytes, 'byte')}: ${what}.`)
     if (sample === undefined && findings > 0) {
       const times = intactSeconds.map((seconds) => `\n\t${formatPretty(seconds)}`)
       log.notice(`Backups that can be restored whole:${times.length === 0 ? ' none' : times.join('')}`)
@@ -71,7 +72,7 @@ function tell(finding: DataFinding, log: Log): void {
   const left =
     last === undefined ? 'no state of it can be restored' : `its state of ${formatPretty(last)} can be restored`
   log.warning(
-    `Lost: ${path}, in ${lostSeconds.length} backups from ${formatPretty(lostSeconds[0]!)} on (${left}): ${oneLine(message)}`,
+    `Lost: ${path}, in ${counted(lostSeconds.length, 'backup')} from ${formatPretty(lostSeconds[0]!)} on (${left}): ${oneLine(message)}`,
   )
 }
 

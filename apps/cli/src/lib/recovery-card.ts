@@ -1,4 +1,5 @@
 import { byteText } from './statistics-text.ts'
+import { counted } from './counted.ts'
 
 /** What a card tells of a set. */
 export interface CardSet {
@@ -124,7 +125,7 @@ export function chainTitle(at: number): string {
 export function setFacts({ kind, time, volumes, bytes, missing }: CardSet): string[] {
   const lack =
     missing.length === 0 ? [] : [`MISSING: volume ${missing.slice(0, 20).join(', ')}${missing.length > 20 ? ' …' : ''}`]
-  return [kind, time, volumes === 1 ? '1 volume' : `${volumes} volumes`, byteText(bytes), ...lack]
+  return [kind, time, counted(volumes, 'volume'), byteText(bytes), ...lack]
 }
 
 function setLines(set: CardSet): string[] {

@@ -7,6 +7,7 @@ import { jsonLine } from '../json.ts'
 import type { Log } from '../log.ts'
 import { type Context, Session } from '../session.ts'
 import { oneLine } from '../visible.ts'
+import { counted } from '../counted.ts'
 
 /**
  * `check`: compares the storage with manifests and ledger, and with `--read-data` reads the volumes. Ends with 1 when something
@@ -53,9 +54,8 @@ function tellFinding({ damage, message, setSeconds }: Finding, log: Log): void {
 function sumOf(sets: readonly CheckedSet[], findings: readonly Finding[]): string {
   const sound = sets.filter(({ known, damaged }) => known === 'ledger' && !damaged).length
   const damages = findings.filter(({ damage }) => damage).length
-  const what = damages === 0 ? 'no damage found' : `${damages} ${damages === 1 ? 'damage' : 'damages'} found`
-  const backups = `${sets.length} ${sets.length === 1 ? 'backup' : 'backups'}`
-  return `Checked without reading volumes: ${backups}, ${sound} of them as they were stored; ${what}.`
+  const what = damages === 0 ? 'no damage found' : `${counted(damages, 'damage')} found`
+  return `Checked without reading volumes: ${counted(sets.length, 'backup')}, ${sound} of them as they were stored; ${what}.`
 }
 
 function reportLines({ sets, findings }: CheckReport): string {

@@ -9,6 +9,7 @@ import { Progress } from '../progress.ts'
 import { isMark, isUnfinished, marking, readMark, removeUnfinished, type RestoreMark } from '../restore-marker.ts'
 import { type Context, localPath, Session } from '../session.ts'
 import { oneLine } from '../visible.ts'
+import { counted } from '../counted.ts'
 
 const kindNames: Readonly<Record<string, string>> = {
   file: 'reg',
@@ -151,7 +152,10 @@ async function tellPlan(
   })
   log.always('notice', ['Required volumes to restore:', ...lines].join('\n'))
   const backups = new Set(volumes.map(({ set }) => set)).size
-  log.always('notice', `${volumes.length} volumes of ${bytes} bytes, from ${backups} of ${sets.length} backups`)
+  log.always(
+    'notice',
+    `${counted(volumes.length, 'volume')} of ${counted(bytes, 'byte')}, from ${backups} of ${counted(sets.length, 'backup')}`,
+  )
   const missing = volumes.filter(({ key }) => key === undefined).length
   if (missing > 0)
     throw new CommandError(exitCode.exception, `Cannot restore everything: ${missing} of the volumes are missing`)
