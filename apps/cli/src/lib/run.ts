@@ -12,11 +12,13 @@ import { rawArguments } from './raw-arguments.ts'
 import type { Context } from './session.ts'
 import { type Compat, Settings, verbosityOf } from './settings.ts'
 import { isUrl } from './source.ts'
+import { rememberStorageSecrets } from './storage-environment.ts'
 import { oneLine } from './visible.ts'
 
 /** Runs the command line of this process. Never throws: what goes wrong is said, and is the exit code. */
 export async function runCommandLine(): Promise<number> {
   rememberEnvironment()
+  rememberStorageSecrets()
   const words = rawArguments()
   let log = new Log({ verbosity: 3 })
   const signals = watchSignals((text) => log.notice(text))

@@ -1,0 +1,148 @@
+// Backups in a MediaFire account, as the program makes them. Judges: the emulator, a process of its own that shares no code
+// with the client, and for what is restored the tree itself.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { diffTrees, nastyTree, snapshotTree, tempDir } from '@coalmine/fixtures'
+import { expect, it, onTestFinished } from 'vitest'
+import { said, world } from './coalmine.ts'
+
+const emulatorProgram = fileURLToPath(
+  new URL('../../../packages/mediafire-emulator/bin/mediafire-emulator.js', import.meta.url),
+)
+const email = 'me@example.com'
+const ignoredByFormat = ['fractions', 'times-before-1970', 'sockets'] as const
+const password = 'Pa55w0rd-that-nobody-sees'
+
+interface Account {
+  readonly usedBytes: number
+  readonly folders: readonly { readonly path: string; readonly privacy: string }[]
+  readonly files: readonly { readonly path: string; readonly size: number }[]
+}
+
+async function mediafire() {
+  const dataDir = await tempDir('mf')
+  const argv = [emulatorProgram, '--data-dir', dataDir, '--account', email]
+  const env = { ...process.env, MEDIAFIRE_EMULATOR_PASSWORD: password }
+  const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  const { url } = JSON.parse(line) as { url: string }
+  return {
+    env: { COALMINE_MEDIAFIRE_URL: url, MEDIAFIRE_EMAIL: email, MEDIAFIRE_PASSWORD: password },
+    url,
+    account: async () => (await (await fetch(`${url}/_emulator/account`)).json()) as Account,
+    async change(wishes: Readonly<Record<string, unknown>>) {
+      const headers = { 'content-type': 'application/json' }
+      const answer = await fetch(`${url}/_emulator/account`, { method: 'POST', headers, body: JSON.stringify(wishes) })
+      expect(answer.status).toBe(200)
+    },
+  }
+}
+
+it('a folder goes to mf://Coalmine/Backup, is listed, continued, verified, restored and pruned; no secret is told', async () => {
+  const service = await mediafire()
+  const { run, folder, target } = await world()
+  const url = 'mf://Coalmine/Backup'
+  const logs = join(folder, 'tmp', 'logs')
+  await nastyTree(logs, { seed: 6 })
+  writeFileSync(join(logs, 'app.log'), 'one\n'.repeat(50_000))
+  // What a child of the program is given.
+  const seen = join(folder, 'seen-by-children')
+  const asks = join(folder, 'passphrase')
+  writeFileSync(asks, `#!/bin/sh\n{ env; tr '\\0' ' ' < /proc/$PPID/cmdline; } >> '${seen}'\necho test\n`)
+  chmodSync(asks, 0o700)
+  const outputs: string[] = []
+  const coalmine = async (...args: string[]) => {
+    const more = ['-v9', '--log-file', join(folder, 'log'), '--passphrase-command', asks]
+    const outcome = await run([...args, ...more], { env: { ...service.env, PASSPHRASE: undefined } })
+    outputs.push(outcome.out, outcome.err)
+    return outcome
+  }
+
+  const full = await coalmine('full', 'tmp/logs/', url)
+  expect(full.code, said(full)).toBe(0)
+  const stored = await service.account()
+  expect(stored.folders.map(({ path, privacy }) => [path, privacy])).toEqual([
+    ['/Coalmine', 'private'],
+    ['/Coalmine/Backup', 'private'],
+  ])
+  const names = stored.files.map(({ path }) => path.replace(/\d{8}T\d{6}Z/, 'T'))
+  expect(names).toEqual([
+    '/Coalmine/Backup/duplicity-full-signatures.T.sigtar.gpg',
+    '/Coalmine/Backup/duplicity-full.T.manifest.gpg',
+    '/Coalmine/Backup/duplicity-full.T.vol1.difftar.gpg',
+  ])
+  const listed = await coalmine('list-current-files', url)
+  expect(listed.code, said(listed)).toBe(0)
+  expect(listed.out).toContain(' app.log\n')
+
+  writeFileSync(join(logs, 'app.log'), `${'one\n'.repeat(50_000)}two\n`)
+  const incremental = await coalmine('incremental', 'tmp/logs/', url)
+  expect(incremental.code, said(incremental)).toBe(0)
+  const status = await coalmine('collection-status', url)
+  expect(status.code, said(status)).toBe(0)
+  expect(status.out).toMatch(/Incremental/)
+  const verified = await coalmine('verify', '--compare-data', url, 'tmp/logs/')
+  expect(verified.code, said(verified)).toBe(0)
+
+  const restored = await coalmine('restore', url, target)
+  expect(restored.code, said(restored)).toBe(0)
+  expect(diffTrees(await snapshotTree(logs), await snapshotTree(target), { ignore: ignoredByFormat })).toEqual([])
+
+  const second = await coalmine('full', 'tmp/logs/', url)
+  expect(second.code, said(second)).toBe(0)
+  const pruned = await coalmine('remove-all-but-n-full', '1', '--force', url)
+  expect(pruned.code, said(pruned)).toBe(0)
+  const cleaned = await coalmine('cleanup', '--force', url)
+  expect(cleaned.code, said(cleaned)).toBe(0)
+  const left = await service.account()
+  expect(left.files).toHaveLength(3)
+  expect(left.usedBytes).toBe(left.files.reduce((sum, { size }) => sum + size, 0))
+
+  const everything = [...outputs, ...filesIn(folder, logs, target)].join('\n')
+  expect(everything).toContain('MediaFire: upload/check')
+  expect(readFileSync(seen, 'latin1')).toContain('HOME=')
+  expect(everything).not.toContain(password)
+  expect(everything).not.toMatch(/[0-9a-f]{100}|session_token=|signature=/)
+})
+
+it('a wrong password is one sentence and code 51; a full account 53, and there is room again afterwards', async () => {
+  const service = await mediafire()
+  const { run, folder } = await world()
+  writeFileSync(join(folder, 'file'), Buffer.alloc(300_000, 'x'))
+  const source = [join(folder, 'file'), 'mf://me%40example.com@mediafire.com/Backup'] as const
+  const env = { COALMINE_MEDIAFIRE_URL: service.url }
+
+  const wrong = await run(['full', ...source], { env: { ...env, BACKEND_PASSWORD: 'wr0ng' } })
+  expect(wrong.code, said(wrong)).toBe(51)
+  const lines = wrong.err.split('\n').filter((line) => line !== '')
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toContain('the e-mail address and the password do not fit')
+  expect(said(wrong)).not.toContain('wr0ng')
+  const none = await run(['full', ...source], { env })
+  expect(none.code, said(none)).toBe(51)
+  expect(none.err).toContain('there is no password; set BACKEND_PASSWORD')
+
+  const right = { ...env, FTP_PASSWORD: password }
+  await service.change({ baseStorage: 100, bonusStorage: 0 })
+  const full = await run(['full', ...source], { env: right })
+  expect(full.code, said(full)).toBe(53)
+  expect(full.err).toContain('the storage of the account is full')
+  expect((await service.account()).files).toEqual([])
+  await service.change({ baseStorage: 10_000_000 })
+  const again = await run(['full', ...source], { env: right })
+  expect(again.code, said(again)).toBe(0)
+  expect((await service.account()).files).toHaveLength(3)
+})
+
+/** The bytes of every file below a folder, its own names first; what is backed up and restored left out. */
+function filesIn(folder: string, ...without: string[]): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((path) => !without.some((other) => path.startsWith(other)) && statSync(path).isFile())
+    .map((path) => `${path}\n${readFileSync(path, 'latin1')}`)
+}
