@@ -53,8 +53,8 @@ const sizeOf = (place: World, part: string) => {
   return statSync(join(place.folder, 'storage', name)).size
 }
 
-/** By option: a test in which it changes the outcome. The last test of this file holds them against the table; those that choose files are in selection.test.ts. */
-const tested = new Set<string>([...selectionCases.map(({ option }) => option), 'sizes', 'print0'])
+/** By option: a test in which it changes the outcome. The last test of this file holds them against the table; those that choose files are in selection.test.ts, what --openpgp-profile changes is in profile.test.ts. */
+const tested = new Set<string>([...selectionCases.map(({ option }) => option), 'sizes', 'print0', 'openpgp-profile'])
 function option(names: string | string[], what: string, fn: () => Promise<void>): void {
   for (const name of [names].flat()) tested.add(name)
   it(`--${[names].flat().join(', --')}: ${what}`, fn, 60_000)
