@@ -212,6 +212,9 @@ export function changesAround(before: ReadonlyMap<string, string>, world: World)
   return lines
 }
 
+/** What a restore that did not end leaves beside what it restored, so that the same command goes on. */
+const unfinishedMark = '.coalmine-restore'
+
 /** What is at and in the target, by path with one char per byte; files with their content, links with where they lead. */
 export function restoredIn(world: World): Record<string, string> {
   const found: Record<string, string> = {}
@@ -222,6 +225,7 @@ export function restoredIn(world: World): Record<string, string> {
       if (name !== '') found[name] = 'dir'
       for (const child of readdirSync(path, { encoding: 'buffer' })) {
         const latin1 = child.toString('latin1')
+        if (name === '' && latin1 === unfinishedMark) continue
         visit(Buffer.concat([path, Buffer.from('/'), child]), name === '' ? latin1 : `${name}/${latin1}`)
       }
     } else {

@@ -126,7 +126,8 @@ describe('removing, where ours is careful', () => {
     const folder = await tempDir('young')
     const copy = copyOf('an unfinished full set', join(folder, 'storage'))
     const volume = readdirSync(copy).find((name) => name.includes(`full.${times.full2}.vol1`))!
-    utimesSync(join(copy, volume), new Date(), new Date())
+    const recent = Date.now() / 1000 - 60
+    utimesSync(join(copy, volume), recent, recent)
     const before = remaining(copy)
     const run = (...args: string[]) =>
       coalmine(['cleanup', ...args, '--archive-dir', join(folder, 'cache'), `file://${copy}`])

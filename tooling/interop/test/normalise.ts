@@ -47,6 +47,15 @@ export const rules: readonly Rule[] = [
       eachText(output, (text) => text.replaceAll(/^(Archive dir|Using archive dir): \/.*$/gm, '$1: …')),
   },
   {
+    name: 'what a restore would read',
+    reason: 'ours says in a dry run how much it would read, too',
+    of: ['dry-run restore'],
+    apply: (output, { program }) => {
+      if (program === 'theirs') return output
+      return withoutTexts(output, ['\\d+ volumes? of \\d+ bytes, from \\d+ of \\d+ backups?'])
+    },
+  },
+  {
     name: 'synchronising',
     reason:
       'the real program first makes its cache like the storage, and says so, with warnings about what the cache then holds; ours reads from the storage what the cache does not have',
