@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { diffTrees, type Ignored, itWith, type RunResult, snapshotTree, tempDir } from '@coalmine/fixtures'
 import { expect } from 'vitest'
@@ -38,8 +38,10 @@ for (const [at, version] of (Object.keys(duplicityVersions) as DuplicityVersion[
       ]
       const env: Record<string, string> = isPlain ? {} : { PASSPHRASE: 'shared' }
       let seconds = 1_700_000_000
+      // Each change gets a second of its own: the real program, and a chain it shares, tell changes by whole seconds.
       const changed = () => {
         appendFileSync(join(source!, 'f7'), `at ${seconds}\n`)
+        utimesSync(join(source!, 'f7'), seconds, seconds)
         writeFileSync(join(source!, `new ${seconds}`), String(seconds))
         changes += 1
         return ['--current-time', String((seconds += 1000))]
