@@ -168,12 +168,15 @@ describe('options of check', () => {
     unlinkSync(place.path)
     const strict = await place.run(['restore', place.url, place.target])
     expect(strict.code).not.toBe(0)
+    expect(strict.err).toContain('\n"restore --keep-going" gets everything else')
     expect(existsSync(join(place.target, 'a'))).toBe(false)
     const kept = await place.run(['restore', '--force', '--keep-going', place.url, place.target])
     expect(kept.code, said(kept)).toBe(1)
     expect(kept.out).toMatch(
       /Error restoring a, left out: what it was then lies in "volume 1 of .*", which cannot be read/,
     )
+    expect(kept.out).toContain('\n1 object of the backup could not be read; see above\n')
+    expect(kept.out).toContain('\n1 entry could not be restored as it was; see above\n')
     expect(readdirSync(place.target).sort()).toEqual(['d', 'l'])
     const noise = readFileSync(join(place.source, 'd', 'noise'))
     expect(readFileSync(join(place.target, 'd', 'noise')).equals(noise)).toBe(true)

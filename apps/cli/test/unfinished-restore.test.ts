@@ -36,6 +36,7 @@ async function broken(target: string): Promise<void> {
   const outcome = await place.run(['restore', '--num-retries', '1', place.url, target])
   writeFileSync(volume, whole)
   expect([outcome.code, outcome.err], said(outcome)).toEqual([21, expect.stringContaining('its SHA-1 is')])
+  expect(outcome.err).toContain('"restore --keep-going" gets everything else')
 }
 
 describe('a restore that breaks off', () => {

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RawPath } from '@coalmine/bytes'
 import { tempDir } from '@coalmine/fixtures'
@@ -251,5 +251,46 @@ describe('check', () => {
     await write({ type: 'full', timeSeconds: 1_700_010_000 }, { effects })
     expect(events.filter(({ type }) => type === 'ledger-not-kept')).toHaveLength(1)
     expect((await check()).sets.map(({ known }) => known)).toEqual(['ledger', 'ledger', 'ledger', 'presence'])
+  })
+
+  it('says when there is a ledger that cannot be read; everything else goes on', async () => {
+    const { open, write, check, events, archiveDir, find } = await world()
+    const path = join(archiveDir, 'coalmine', 'ledger')
+    rmSync(path)
+    mkdirSync(path)
+    events.length = 0
+    const { findings, sets } = await check()
+    expect(findings).toMatchObject([{ kind: 'unreadable-ledger', damage: false, keys: [] }])
+    expect(findings[0]!.message).toContain(`"${path}": it is no regular file`)
+    expect(new Set(sets.map(({ known }) => known))).toEqual(new Set(['presence']))
+    expect(events).toContainEqual({ type: 'ledger-unreadable', message: expect.stringContaining(path) })
+    events.length = 0
+    await write({ type: 'full', timeSeconds: 1_700_010_000 })
+    expect(events.map(({ type }) => type)).not.toContain('ledger-not-kept')
+    const repository = open({ lock: true })
+    expect(await repository.losses()).toEqual([])
+    expect(await repository.accept()).toBe(0)
+    repository.verified({ key: find('full.', 'vol1'), size: 1, sha1: 'ff' })
+    repository.close()
+    // Out of the way, the next backup begins a new one.
+    renameSync(path, `${path}.old`)
+    await write({ type: 'inc', startSeconds: 1_700_010_000, endSeconds: 1_700_011_000 })
+    expect((await check()).sets.map(({ known }) => known)).toEqual([...Array(4).fill('presence'), 'ledger'])
+  })
+
+  it('writes a ledger anew of which little still holds, and forgets nothing by that', async () => {
+    const { write, check, open, archiveDir } = await world()
+    const path = join(archiveDir, 'coalmine', 'ledger')
+    const old = Array.from({ length: 2000 }, (_, at) => `{"put":"${at}","size":1,"sha1":"f"}\n{"gone":"${at}"}\n`)
+    writeFileSync(path, Buffer.concat([Buffer.from(old.join('')), readFileSync(path)]))
+    // Readers leave it alone.
+    expect((await check()).findings).toEqual([])
+    const reader = open()
+    await reader.losses()
+    reader.close()
+    expect(readFileSync(path).length).toBeGreaterThan(100_000)
+    await write({ type: 'inc', startSeconds: 1_700_002_000, endSeconds: 1_700_003_000 })
+    expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(20)
+    expect((await check()).sets.map(({ known }) => known)).toEqual(['ledger', 'ledger', 'ledger', 'ledger'])
   })
 })

@@ -73,6 +73,14 @@ function selectionCode(code: string, compat: Compat): number {
   return selectionCodes[code] ?? (code === 'empty-pattern' ? exitCode.exception : exitCode.commandLineOld)
 }
 
+const hints = new WeakMap<Error, string>()
+
+/** The error, and what whoever meets it can do: a sentence that is said after it. */
+export function withHint(error: unknown, hint: string): unknown {
+  if (error instanceof Error) hints.set(error, hint)
+  return error
+}
+
 /** What to say and which code to end with. */
 export function failureOf(error: unknown, compat: Compat): Failure {
   // What asks for a passphrase may fail while an object is read: that is then no failure of the object.
@@ -102,5 +110,6 @@ export function failureOf(error: unknown, compat: Compat): Failure {
   }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const number = known === undefined ? exitCode.exception : (known.codes[code] ?? known.other)
-  return { exitCode: number, text: error.message, name: error.name, unexpected: known === undefined }
+  const hint = hints.get(error)
+  return { exitCode: number, text: error.message, name: error.name, hint, unexpected: known === undefined }
 }

@@ -279,6 +279,10 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
       return log.warning(`The backup is complete, but its copies in the archive dir are not: ${oneLine(event.message)}`)
     case 'ledger-not-kept':
       return log.warning(`What is stored could not be noted for later checks: ${oneLine(event.message)}`)
+    case 'ledger-unreadable':
+      return log.warning(
+        `Nothing is known of what this machine has stored, nor noted of it: ${oneLine(event.message)}. Move it away: then the next backup begins a new one`,
+      )
     case 'interrupted': {
       const volumes = event.volumes === 1 ? 'One volume' : `${event.volumes} volumes`
       return log.notice(`${volumes} of the unfinished set stay stored: the next backup goes on from there`)

@@ -17,6 +17,8 @@ export type RepositoryEvent =
   | { readonly type: 'copies-not-kept'; readonly message: string }
   /** What was stored could not be noted in the ledger: later checks will know less of it. */
   | { readonly type: 'ledger-not-kept'; readonly message: string }
+  /** There is a ledger that cannot be read: as long as it is there, nothing is known of what was stored, and nothing noted. */
+  | { readonly type: 'ledger-unreadable'; readonly message: string }
   /** A copy of what was read could not be left in the archive dir; it will be read from the storage again. */
   | { readonly type: 'copy-not-kept'; readonly message: string }
   /** The storage no longer has these sets, by their manifests; the copies in the archive dir stay. */

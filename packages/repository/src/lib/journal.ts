@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { ByteSource } from '@coalmine/bytes'
 import type { SetTimes } from '@coalmine/volume-format'
-import { errorCode, localWriteError } from './errors.ts'
+import { errorCode, localWriteError, RepositoryError } from './errors.ts'
 import {
   formatHead,
   formatVolume,
@@ -220,6 +220,10 @@ function removeAll(folder: string, effects: LocalEffects): void {
 /** Whole lines, with their ends. */
 async function* linesOf(path: string, effects: LocalEffects): AsyncGenerator<Buffer, void, undefined> {
   const { kind, size } = effects.facts(path)
+  if (kind === 'folder') {
+    const why = 'there is a folder of that name, which has to be moved away'
+    throw new RepositoryError('denied', `Cannot use the journal "${path}": ${why}`)
+  }
   if (kind !== 'file') return
   const source = localSource(effects, {
     ...{ path, size, take: () => effects.openFile(path) },

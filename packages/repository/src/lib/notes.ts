@@ -1,5 +1,6 @@
 import type { RepositoryEvent } from './events.ts'
-import type { Ledger, LedgerEntry } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
+import type { LedgerEntry } from './ledger-line.ts'
 
 /**
  * Notes in the ledger what becomes of objects. A ledger that cannot be written costs no backup: it is told once, and
@@ -25,6 +26,11 @@ export class Notes {
 
   sync(): void {
     this.#try((ledger) => ledger.sync())
+  }
+
+  /** All is said that this run has to say: what is of no use any more may go. */
+  compact(): void {
+    this.#try((ledger) => ledger.compact())
   }
 
   #try(write: (ledger: Ledger) => void): void {

@@ -142,7 +142,9 @@ export class Repository {
       const folder = isOwn ? join(archiveDir, 'coalmine', 'own') : archiveDir
       if (isOwn) onEvent({ type: 'own-archive-dir', folder })
       this.#archiveDir = new ArchiveDir(folder, effects)
-      this.#ledger = new Ledger(join(folder, 'coalmine'), effects)
+      this.#ledger = new Ledger(join(folder, 'coalmine'), effects, (message) => {
+        onEvent({ type: 'ledger-unreadable', message })
+      })
     }
     this.#notes = new Notes(this.#lock === undefined ? undefined : this.#ledger, onEvent)
     this.#metadata = new Metadata({
@@ -305,9 +307,8 @@ export class Repository {
 
   /**
    * What the storage has lost, or has otherwise, of what this machine has put there or verified: the word of the ledger
-   * in the archive dir. What a newer full backup makes needless, others may have removed.
-   *
-   * @throws RepositoryError `unreadable` when there is a ledger that cannot be read.
+   * in the archive dir. What a newer full backup makes needless, others may have removed. Nothing when there is a ledger
+   * that cannot be read: that is told (`ledger-unreadable`).
    */
   async losses(): Promise<Finding[]> {
     return compareWithLedger(await this.#known())
@@ -323,7 +324,8 @@ export class Repository {
     const manifest = (set: BackupSet, vouched: boolean) => {
       return vouched ? this.#metadata.manifest(set, false) : this.#metadata.comparedOriginal(set)
     }
-    return checkStorage({ ...(await this.#known()), torn: this.#ledger?.torn ?? 0, manifest })
+    const { torn = 0, problem: ledgerProblem } = this.#ledger ?? {}
+    return checkStorage({ ...(await this.#known()), torn, ledgerProblem, manifest })
   }
 
   /** Expects nothing any more of the objects that are lost or changed: their loss will not be told again. */
@@ -498,6 +500,7 @@ export class Repository {
   close(): void {
     this.#spool?.close()
     this.#spool = undefined
+    this.#notes.compact()
     this.#ledger?.close()
     this.#lock?.release()
   }

@@ -2,7 +2,7 @@ import type { Digests } from '@coalmine/storage'
 import type { BackupSet, Collection, Manifest, StoredObject } from '@coalmine/volume-format'
 import { type DatedSet, datedSets } from './dated-sets.ts'
 import { RepositoryError } from './errors.ts'
-import type { LedgerEntry } from './ledger.ts'
+import type { LedgerEntry } from './ledger-line.ts'
 
 /** An object as the storage lists it. */
 export interface ListedObject extends StoredObject {
@@ -32,6 +32,7 @@ export type FindingKind =
   | 'replaced-set'
   | 'duplicate'
   | 'torn-ledger'
+  | 'unreadable-ledger'
 
 export interface Finding {
   readonly kind: FindingKind
@@ -69,6 +70,8 @@ export interface CheckParts {
   readonly ledger: ReadonlyMap<string, LedgerEntry>
   /** Lines of the ledger that could not be read. */
   readonly torn: number
+  /** Why nothing is known of what was stored, when there is a ledger that cannot be read. */
+  readonly ledgerProblem?: string
   /** @param vouched - The manifest on the storage is the one that this machine has put: a copy of it will do. */
   readonly manifest: (set: BackupSet, vouched: boolean) => Promise<Manifest>
   /** When the set of a name ended, and what the object is of it; `undefined` for names that are none. */
@@ -77,7 +80,7 @@ export interface CheckParts {
 
 /** Compares names, numbers, sizes and digests: what can be told without reading a volume. */
 export async function checkStorage(parts: CheckParts): Promise<CheckReport> {
-  const { collection, ledger, listed, torn } = parts
+  const { collection, ledger, listed, torn, ledgerProblem } = parts
   const findings: Finding[] = compareWithLedger(parts)
   const wrong = new Set(findings.filter(({ damage }) => damage).flatMap(({ keys }) => keys))
   const sets: CheckedSet[] = []
@@ -99,6 +102,9 @@ export async function checkStorage(parts: CheckParts): Promise<CheckReport> {
   findings.push(...leftOver(collection))
   if (torn > 0)
     findings.push(finding('torn-ledger', false, [], `${torn} lines of the ledger are torn, and not counted`))
+  if (ledgerProblem !== undefined) {
+    findings.push(finding('unreadable-ledger', false, [], `nothing is known of what was stored: ${ledgerProblem}`))
+  }
   return { sets, findings }
 }
 

@@ -4,6 +4,7 @@ import { createTreeWriter, type WriteProblem } from '@coalmine/filetree'
 import { planRestore, restore as restoreSets, type RestoreEvent } from '@coalmine/restorer'
 import { type Collection, firstSeconds, formatPretty, setsForTime, type SetsForTime } from '@coalmine/volume-format'
 import { CommandError, type ExitCode, exitCode } from '../exit-codes.ts'
+import { withHint } from '../failures.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { Progress } from '../progress.ts'
 import { isMark, isUnfinished, marking, readMark, removeUnfinished, type RestoreMark } from '../restore-marker.ts'
@@ -108,15 +109,38 @@ async function write({ session, chosen, mark, target, overwrite }: Writing, cont
     })
     progress?.end(summary.bytes)
     if (problems + summary.incomplete > 0) {
-      log.warning(`${problems + summary.incomplete} entries could not be restored as they were; see above`)
+      log.warning(`${leftOut(problems + summary.incomplete)}; see above`)
     }
-    if (summary.lost > 0) log.warning(`${summary.lost} objects of the backup could not be read; see above`)
+    if (summary.lost > 0) log.warning(`${counted(summary.lost, 'object')} of the backup could not be read; see above`)
     // An owner or a time that cannot be set costs no content; what is not there, or not whole, does.
     return missing + summary.incomplete + summary.lost > 0 ? exitCode.damaged : exitCode.ok
+  } catch (error) {
+    throw isDamage(error)
+      ? withHint(error, '"restore --keep-going" gets everything else, and says what is lost')
+      : error
   } finally {
     writer.close()
   }
 }
+
+function leftOut(count: number): string {
+  return count === 1 ? '1 entry could not be restored as it was' : `${count} entries could not be restored as they were`
+}
+
+/** Whether one object of the backup is to blame: others may be restored. */
+function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const what = `${error.name} ${'code' in error ? String(error.code) : ''}`
+  return damages.has(what) || error.name === 'FormatError'
+}
+
+const damages: ReadonlySet<string> = new Set([
+  'RepositoryError hash-mismatch',
+  'RepositoryError missing-volume',
+  'RepositoryError unreadable',
+  'RestoreError damaged',
+  'StorageError not-found',
+])
 
 /** @throws CommandError when nothing had been backed up by then. */
 export function chooseSets(
