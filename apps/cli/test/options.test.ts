@@ -112,6 +112,78 @@ describe('options of telling', () => {
   })
 })
 
+describe('options of telling about files', () => {
+  /** A full set, an increment with one file changed and one gone, and one without any change. */
+  async function threeSets() {
+    const place = await backedUp('--no-encryption', '--current-time', '1700000000')
+    const more = async (time: number) => {
+      const words = ['incremental', '--no-encryption', '--current-time', String(time), place.source, place.url]
+      expect((await place.run(words)).code).toBe(0)
+    }
+    writeFileSync(join(place.source, 'a'), 'changed\n')
+    unlinkSync(join(place.source, 'd', 'zeros'))
+    await more(1_700_001_000)
+    await more(1_700_002_000)
+    return place
+  }
+
+  option(['file-changed', 'show-changes-in-set'], 'tell of one file in all sets, or of all in one', async () => {
+    const place = await threeSets()
+    const told = async (...options: string[]) => (await place.run(['collection-status', ...options, place.url])).out
+    const rule = '-'.repeat(25)
+    expect(await told('--file-changed', '/d/zeros')).toContain(
+      [
+        rule,
+        'File: d/zeros',
+        'Total number of backup: 2',
+        ' Type of backup set:                            Time:  Type of file change:',
+        '                Full         Tue Nov 14 22:13:20 2023                   New',
+        '         Incremental         Tue Nov 14 22:30:00 2023               Deleted',
+        rule,
+      ].join('\n'),
+    )
+    expect(await told('--show-changes-in-set', '1')).toContain(
+      [
+        rule,
+        ' Backup set time: Tue Nov 14 22:30:00 2023',
+        'Total number of changes: 2',
+        'File:    Type of file change:',
+        'a                     changed',
+        'd/zeros               deleted',
+        rule,
+      ].join('\n'),
+    )
+    expect(await told('--show-changes-in-set', '0')).toContain('Total number of changes: 0\n')
+    expect(
+      (await told('--show-changes-in-set', '2', '--json'))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual(
+      ['a', 'd/noise', 'd/zeros'].map((path) => ({ setSeconds: 1_700_000_000, type: 'full', path, change: 'new' })),
+    )
+    expect(JSON.parse((await told('--file-changed', 'd/noise', '--json')).trim())).toMatchObject({ change: 'new' })
+    const none = await place.run(['collection-status', '--show-changes-in-set', '0', `${place.url}-none`])
+    expect([none.code, none.err]).toEqual([23, expect.stringContaining('there is no backup')])
+  })
+
+  option('time-separator', 'reads names as old versions wrote them', async () => {
+    const place = await threeSets()
+    const folder = join(place.folder, 'storage')
+    for (const name of stored(place)) {
+      const old = name.replaceAll(/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/g, '$1-$2-$3T$4.$5.$6Z')
+      renameSync(join(folder, name), join(folder, old))
+    }
+    const status = async (...options: string[]) => (await place.run(['collection-status', ...options, place.url])).out
+    expect(await status()).toContain('Last full backup date: none')
+    expect(await status('--time-separator', '.')).toContain('Number of contained backup sets: 3')
+    for (const wrong of ['', '..', '5', '-']) {
+      const refused = await place.run(['collection-status', `--time-separator=${wrong}`, place.url])
+      expect([refused.code, refused.err]).toEqual([23, expect.stringContaining('it must be one character')])
+    }
+  })
+})
+
 describe('options of check', () => {
   /** A full set, and an increment that has lost its volume. */
   async function harmed() {
@@ -182,6 +254,15 @@ describe('options of check', () => {
     expect(readFileSync(join(place.target, 'd', 'noise')).equals(noise)).toBe(true)
     const before = await place.run(['restore', '--keep-going', '-t', '1700000000', place.url, `${place.target}-2`])
     expect([before.code, readFileSync(join(`${place.target}-2`, 'a'), 'utf8')]).toEqual([0, 'hello\n'])
+  })
+
+  option('ignore-errors', 'does the same, and says so', async () => {
+    const place = await harmed()
+    unlinkSync(place.path)
+    const kept = await place.run(['restore', '--ignore-errors', place.url, place.target])
+    expect(kept.code, said(kept)).toBe(1)
+    expect(kept.out).toContain("Running in 'ignore errors' mode due to --ignore-errors")
+    expect(readdirSync(place.target).sort()).toEqual(['d', 'l'])
   })
 
   option('accept', 'ends the warnings about what the storage has lost', async () => {
@@ -575,6 +656,27 @@ describe('options of reading', () => {
     expect(missing.code).toBe(19)
     expect(missing.err).toContain('Cannot restore "d/nois": it is not in the backup')
     expect(existsSync(`${place.target}n`)).toBe(false)
+  })
+
+  option('rename', 'restores something under another name', async () => {
+    const place = await backedUp()
+    const words = ['--rename', 'd', 'folder', '--rename', 'd/noise', 'top', '--rename', 'a', 'folder/zeros']
+    const restored = await place.run(['restore', ...words, '--rename', 'none', 'x', place.url, place.target])
+    // Two things cannot have one name: the first one has it.
+    expect(restored.code, said(restored)).toBe(1)
+    expect(restored.out).toContain('Error restoring folder/zeros')
+    expect(restored.out).toContain('Nothing was renamed by --rename none: nothing of that name is restored')
+    expect(readdirSync(place.target).sort()).toEqual(['folder', 'l', 'top'])
+    expect(readFileSync(join(place.target, 'folder', 'zeros'), 'utf8')).toBe('hello\n')
+    expect(statSync(join(place.target, 'folder')).mtimeMs).toBe(1_600_000_000_000)
+    for (const wrong of [
+      ['a', '..'],
+      ['', 'b'],
+      ['a', 'b/../..'],
+    ]) {
+      const refused = await place.run(['restore', '--rename', ...wrong, place.url, place.target])
+      expect([refused.code, refused.err]).toEqual([23, expect.stringContaining('a path below the root')])
+    }
   })
 
   option('force', 'restores over what is there', async () => {

@@ -1,7 +1,7 @@
 import { selectionRows } from './selection-table.ts'
 
 /** What an option takes. */
-export type OptionType = 'flag' | 'optional' | 'integer' | 'text' | 'path' | 'time' | 'verbosity'
+export type OptionType = 'flag' | 'optional' | 'integer' | 'text' | 'path' | 'pair' | 'time' | 'verbosity'
 
 export type ActionName =
   | 'full'
@@ -223,10 +223,38 @@ export const optionTable: readonly OptionRow[] = [
     actions: ['cleanup'],
   },
   {
+    name: 'rename',
+    type: 'pair',
+    argument: 'ORIG NEW',
+    help: 'restore ORIG (relative to what is restored), and what is below it, as NEW',
+    actions: ['restore'],
+    repeatable: true,
+  },
+  {
+    name: 'ignore-errors',
+    type: 'flag',
+    help: 'as --keep-going, under the name that the real program has for it, and says so',
+    actions: ['restore'],
+  },
+  {
     name: 'keep-going',
     type: 'flag',
     help: 'restore everything that does not build on what is damaged or missing, say what could not be, and end with 1',
     actions: ['restore'],
+  },
+  {
+    name: 'file-changed',
+    type: 'path',
+    argument: 'PATH',
+    help: 'list the sets of the newest chain in which the file PATH (relative to the root of the backup) is new, changed or deleted',
+    actions: ['collection-status'],
+  },
+  {
+    name: 'show-changes-in-set',
+    type: 'integer',
+    argument: 'N',
+    help: 'list the files that are new, changed and deleted in a set of the newest chain: 0 is the last one, 1 the one before',
+    actions: ['collection-status'],
   },
   {
     name: 'numeric-owner',
@@ -291,6 +319,12 @@ export const optionTable: readonly OptionRow[] = [
   { name: 'file-prefix-archive', type: 'text', argument: 'P', help: 'put P before the names of volumes' },
   { name: 'file-prefix-manifest', type: 'text', argument: 'P', help: 'put P before the names of manifests' },
   { name: 'file-prefix-signature', type: 'text', argument: 'P', help: 'put P before the names of signatures' },
+  {
+    name: 'time-separator',
+    type: 'text',
+    argument: 'CHAR',
+    help: 'read names in which CHAR stands between hours, minutes and seconds instead of a colon, as old versions wrote them',
+  },
   {
     name: 'tempdir',
     type: 'path',

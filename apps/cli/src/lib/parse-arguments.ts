@@ -20,6 +20,9 @@ export interface SaidOption {
   readonly value: RawPath | true
 }
 
+/** Between the two values of an option that takes two; no argument of a process has it. */
+export const pairSeparator = '\0'
+
 const byName = new Map<string, OptionRow>()
 const byShort = new Map<string, OptionRow>()
 for (const row of optionTable) {
@@ -63,11 +66,13 @@ export function parseArguments(argv: readonly RawPath[]): ParsedArguments {
       sequence.push({ name: row.name, value: value ?? true })
       continue
     }
-    if (value === undefined) {
+    const next = () => {
       at += 1
       if (at >= argv.length) throw new UsageError(`Cannot take "${shown}": its value ${row.argument} is missing`)
-      value = argv[at]!
+      return argv[at]!
     }
+    value ??= next()
+    if (row.type === 'pair') value = (value + pairSeparator + next()) as RawPath
     sequence.push({ name: row.name, value })
   }
   const options = new Map(sequence.map(({ name, value }) => [name, value]))

@@ -5,17 +5,7 @@ export const refusedActions: Readonly<Record<string, string>> = {
   replicate: 'replicating',
 }
 
-const chains = [
-  'ignore-errors',
-  'jsonstat',
-  'metadata-sync-mode',
-  'rename',
-  'show-changes-in-set',
-  'file-changed',
-  'time-separator',
-  'file-prefix-jsonstat',
-  'no-check-remote',
-]
+const chains = ['jsonstat', 'metadata-sync-mode', 'file-prefix-jsonstat', 'no-check-remote']
 const services =
   /^(s3|azure|swift|ssh|scp|sftp|ftp|rsync|imap|ssl|webdav|par2|cf|b2|mf|mp|idr)-|^(gio|use-scp|scp-command|sftp-command)$/
 

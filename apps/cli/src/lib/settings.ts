@@ -6,7 +6,7 @@ import { UsageError } from './exit-codes.ts'
 import { level } from './log.ts'
 import type { ActionName } from './option-table.ts'
 import { optionTable } from './option-table.ts'
-import { type ParsedArguments, textOf } from './parse-arguments.ts'
+import { pairSeparator, type ParsedArguments, textOf } from './parse-arguments.ts'
 
 /** Whose words, codes and rules are followed where versions of the real program differ. */
 export type Compat = '3' | '0.8'
@@ -52,6 +52,14 @@ export class Settings {
     return values.filter((value) => value !== true)
   }
 
+  /** Both values of an option that takes two, each time that it was said. */
+  pairs(name: string): (readonly [RawPath, RawPath])[] {
+    return this.all(name).map((both) => {
+      const [first = '', second = ''] = both.split(pairSeparator)
+      return [first as RawPath, second as RawPath] as const
+    })
+  }
+
   text(name: string): string | undefined {
     const raw = this.raw(name)
     return raw === undefined ? undefined : textOf(raw)
@@ -92,13 +100,19 @@ export class Settings {
       manifest: this.text('file-prefix-manifest'),
       signature: this.text('file-prefix-signature'),
     }
+    const timeSeparator = this.text('time-separator')
+    if (timeSeparator !== undefined && !/^[^\w+\n-]$/.test(timeSeparator) && timeSeparator !== '_') {
+      throw new UsageError(
+        `Cannot take "--time-separator ${timeSeparator}": it must be one character that is no letter, digit, + or -`,
+      )
+    }
     for (const prefix of Object.values(prefixes) as (string | undefined)[]) {
       // The real program pastes prefixes into a pattern: anything else might not match its own files.
       if (prefix !== undefined && !/^[A-Za-z0-9_-]*$/.test(prefix)) {
         throw new UsageError(`Cannot take the prefix "${prefix}": it may have letters, digits, - and _ only`)
       }
     }
-    return prefixes
+    return { ...prefixes, timeSeparator }
   }
 
   get tempDir(): string {

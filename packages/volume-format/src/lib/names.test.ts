@@ -110,6 +110,7 @@ describe('parseName()', () => {
     const name = 'duplicity-full.2024-01-01T00_00_00Z.manifest'
     expect(parseName(name)).toBeUndefined()
     expect(parseName(name, { timeSeparator: '_' })).toMatchObject({ set: full })
+    expect(parseName(name, { prefixes: { timeSeparator: '_' } })).toMatchObject({ set: full })
     expect(parseName('duplicity-full.2024-01-01T00.00.00+00.00.manifest', { timeSeparator: '.' })).toMatchObject({
       set: full,
     })

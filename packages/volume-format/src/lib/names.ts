@@ -15,22 +15,27 @@ export interface ParsedName {
   compressed: boolean
 }
 
-/** What `--file-prefix` and its siblings put before names: first `file`, then the one of the kind. */
+/**
+ * What names of an archive have of their own: what `--file-prefix` and its siblings put before them, first `file`, then the
+ * one of the kind.
+ */
 export interface Prefixes {
   file?: string
   archive?: string
   manifest?: string
   signature?: string
   jsonstat?: string
+  /** What stands between hours, minutes and seconds of old names that are read, one character; `:` by default. */
+  timeSeparator?: string
 }
 
 export interface NameOptions {
   prefixes?: Prefixes
-  /** What stands between hours, minutes and seconds in old names, one character; `:` by default. */
+  /** In place of the one of `prefixes`. */
   timeSeparator?: string
 }
 
-type ObjectPrefix = Exclude<keyof Prefixes, 'file'>
+type ObjectPrefix = Exclude<keyof Prefixes, 'file' | 'timeSeparator'>
 
 interface Form {
   object: ParsedName['object']
@@ -87,14 +92,15 @@ const year2100 = 4_102_444_800
  */
 export function parseName(name: string, options: NameOptions = {}): ParsedName | undefined {
   if (name.length > maxNameLength || name.endsWith('.par2')) return undefined
+  const { prefixes, timeSeparator = prefixes?.timeSeparator } = options
   let ruledOut = 0
   for (const form of forms) {
     if (form.family === ruledOut) continue
-    const prefix = prefixOf(form.prefix, options.prefixes)
+    const prefix = prefixOf(form.prefix, prefixes)
     if (!name.startsWith(prefix)) continue
     const groups = form.pattern.exec(name.slice(prefix.length))?.groups
     if (groups === undefined) continue
-    const set = timesOf(groups, form.short, options.timeSeparator)
+    const set = timesOf(groups, form.short, timeSeparator)
     if (set === undefined) {
       ruledOut = form.family
       continue

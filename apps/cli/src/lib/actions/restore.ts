@@ -8,6 +8,7 @@ import { withHint } from '../failures.ts'
 import { code, type Log, quotePath } from '../log.ts'
 import { Progress } from '../progress.ts'
 import { isMark, isUnfinished, marking, readMark, removeUnfinished, type RestoreMark } from '../restore-marker.ts'
+import { Renames, renaming } from '../renames.ts'
 import { type Context, localPath, Session } from '../session.ts'
 import { oneLine } from '../visible.ts'
 import { counted } from '../counted.ts'
@@ -30,8 +31,15 @@ export function kindName(kind: string): string {
 export async function restore([url, operand]: readonly RawPath[], context: Context): Promise<ExitCode | void> {
   const { settings, log } = context
   const target = localPath(operand!)
+  const renames = new Renames(settings)
+  if (settings.flag('ignore-errors')) {
+    log.warning(
+      "Running in 'ignore errors' mode due to --ignore-errors: what is damaged is left out; please reconsider if this was not intended",
+    )
+  }
   const isForced = settings.flag('force') || settings.flag('dry-run')
-  const begun = isForced ? undefined : readMark(rawToBytes(target))
+  // With other names nothing is gone on with: what is there is not what it would be compared with.
+  const begun = isForced || !renames.isEmpty ? undefined : readMark(rawToBytes(target))
   requireEmpty(target, isForced || begun !== undefined)
   const session = await Session.open(url!, context, { write: false })
   try {
@@ -44,7 +52,7 @@ export async function restore([url, operand]: readonly RawPath[], context: Conte
       const mark = { url: session.storage.info.display, setSeconds: chosen.sets.at(-1)!.endSeconds, path }
       if (begun !== undefined) goOn(begun, mark, target, log)
       return await write(
-        { session, chosen, mark, target, overwrite: settings.flag('force') || begun !== undefined },
+        { session, chosen, mark, renames, target, overwrite: settings.flag('force') || begun !== undefined },
         context,
       )
     }
@@ -71,12 +79,16 @@ interface Writing {
   readonly session: Session
   readonly chosen: SetsForTime
   readonly mark: RestoreMark
+  readonly renames: Renames
   readonly target: RawPath
   /** Replace what is there. */
   readonly overwrite: boolean
 }
 
-async function write({ session, chosen, mark, target, overwrite }: Writing, context: Context): Promise<ExitCode> {
+async function write(
+  { session, chosen, mark, renames, target, overwrite }: Writing,
+  context: Context,
+): Promise<ExitCode> {
   const { settings, log, signal } = context
   let problems = 0
   let missing = 0
@@ -90,7 +102,7 @@ async function write({ session, chosen, mark, target, overwrite }: Writing, cont
       tellProblem(problem, log)
     },
   })
-  const writer = marking(inner, rawToBytes(target), mark)
+  const writer = renames.isEmpty ? marking(inner, rawToBytes(target), mark) : renaming(inner, renames)
   // How much there is to write, nothing but the volumes themselves knows.
   const rate = settings.integer('progress-rate') ?? 3
   const progress = settings.flag('progress') ? new Progress(log, undefined, rate) : undefined
@@ -103,11 +115,14 @@ async function write({ session, chosen, mark, target, overwrite }: Writing, cont
       path: mark.path,
       writer,
       specialFiles: !settings.flag('no-special-files'),
-      keepGoing: settings.flag('keep-going'),
+      keepGoing: settings.flag('keep-going') || settings.flag('ignore-errors'),
       signal,
       onEvent,
     })
     progress?.end(summary.bytes)
+    for (const from of renames.unused) {
+      log.warning(`Nothing was renamed by --rename ${displayPath(from)}: nothing of that name is restored`)
+    }
     if (problems + summary.incomplete > 0) {
       log.warning(`${leftOut(problems + summary.incomplete)}; see above`)
     }
