@@ -1,4 +1,5 @@
-export { openRepository, type NewSet, Repository, type RepositoryOptions, type StoredForm } from './lib/repository.ts'
+export { openRepository, Repository } from './lib/repository.ts'
+export type { NewSet, RepositoryOptions, StoredForm } from './lib/repository-options.ts'
 export type { ChainHead } from './lib/chain-state.ts'
 export { type ManifestHead, type ResumePoint, SetWriter, type SetSummary } from './lib/set-writer.ts'
 export type { Interrupted } from './lib/interrupted.ts'

@@ -1,4 +1,5 @@
-import { actionTable, optionTable } from './option-table.ts'
+import { actionTable } from './action-table.ts'
+import { optionTable } from './option-table.ts'
 
 /** The text of `--help`, made from the tables that the parser uses. */
 export function helpText(): string {

@@ -1,5 +1,7 @@
 import { type RawPath, rawToBytes } from '@coalmine/bytes'
-import { type ActionName, actionTable, type OptionRow, optionTable } from './option-table.ts'
+import { type ActionName, actionTable } from './action-table.ts'
+import type { OptionRow } from './option-row.ts'
+import { optionTable } from './option-table.ts'
 import { CommandError, exitCode, UsageError } from './exit-codes.ts'
 import { refusedActions, refusedNames, refusedOption } from './refused.ts'
 

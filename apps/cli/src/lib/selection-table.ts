@@ -1,4 +1,5 @@
-import type { ActionName, OptionRow } from './option-table.ts'
+import type { ActionName } from './action-table.ts'
+import type { OptionRow } from './option-row.ts'
 
 /** Where files are chosen. */
 const choosing: readonly ActionName[] = ['full', 'incremental', 'backup', 'verify', 'explain', 'select']

@@ -4,7 +4,7 @@ import { type RawPath, rawFromText, rawToBytes } from '@coalmine/bytes'
 import { parseTimeString, type Prefixes, TimeError } from '@coalmine/volume-format'
 import { UsageError } from './exit-codes.ts'
 import { level } from './log.ts'
-import type { ActionName } from './option-table.ts'
+import type { ActionName } from './action-table.ts'
 import { optionTable } from './option-table.ts'
 import { pairSeparator, type ParsedArguments, textOf } from './parse-arguments.ts'
 

@@ -122,3 +122,29 @@ function lockedError(folder: string, hint = ''): RepositoryError {
   const what = `Cannot use the archive dir "${folder}"`
   return new RepositoryError('locked', `${what}: another backup program is using it${hint}`)
 }
+
+/**
+ * Does something to the archive dir while its lock is held: the one that is given, or one that is taken for this moment.
+ *
+ * @returns Whether it was done: `false` while another program holds the lock, or where it cannot be taken.
+ */
+export function underLock(work: () => void, held: ArchiveLock | undefined, take: () => ArchiveLock): boolean {
+  if (held !== undefined) {
+    work()
+    return true
+  }
+  let lock: ArchiveLock
+  try {
+    lock = take()
+  } catch (error) {
+    if (error instanceof RepositoryError && error.code === 'locked') return false
+    throw error
+  }
+  try {
+    if (lock.kind === 'own') return false
+    work()
+    return true
+  } finally {
+    lock.release()
+  }
+}

@@ -5,20 +5,17 @@ import type { Storage } from '@coalmine/storage'
 import {
   type BackupSet,
   type Collection,
-  collectSets,
   type Envelope,
   type Manifest,
   matchChains,
   type ObjectKind,
   parseName,
-  type Prefixes,
   type SetTimes,
   type SignatureSet,
   type SigTarEntry,
   type StoredObject,
 } from '@coalmine/volume-format'
 import { ArchiveDir } from './archive-dir.ts'
-import { collectCommitted } from './collect-committed.ts'
 import { type DatedSet, datedSets } from './dated-sets.ts'
 import { type PathDifference, type PathVersions, readDifferences, readVersions } from './history.ts'
 import { type ChainHead, findSignature, readChainState } from './chain-state.ts'
@@ -28,76 +25,23 @@ import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
 import type { Interrupted } from './interrupted.ts'
 import { Interruption } from './interruption.ts'
+import { KnownObjects } from './known-objects.ts'
 import { Ledger } from './ledger.ts'
-import { type ArchiveLock, lockArchiveDir, type TryLock } from './lock.ts'
-import { lostCopies, type LostCopies } from './lost-sets.ts'
+import { Listing } from './listing.ts'
+import { type ArchiveLock, lockArchiveDir, underLock } from './lock.ts'
 import { Metadata, type Wanted } from './metadata.ts'
 import { isNamedIn } from './named-in.ts'
 import { SetNames } from './names.ts'
 import { requireUnmoved } from './second-look.ts'
 import { Notes } from './notes.ts'
+import { provePassphrase } from './prove-passphrase.ts'
 import { objectsToDelete, type Removal } from './removal.ts'
-import { type CheckReport, checkStorage, compareWithLedger, type Finding, type ListedObject } from './storage-check.ts'
+import type { CheckReport, Finding } from './storage-check.ts'
 import { openObject } from './open-object.ts'
+import type { NewSet, RepositoryOptions } from './repository-options.ts'
 import { SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile, volumesInFlight } from './spool.ts'
 import { type CheckedVolume, fetchObject, readVolumes } from './volume-reader.ts'
-
-export interface RepositoryOptions {
-  readonly storage: Storage
-  /** Seals new sets, and opens stored objects unless `openerFor` says otherwise. */
-  readonly envelope: Envelope
-  /** Chooses what opens a stored object, by what its name says. */
-  readonly openerFor?: (stored: StoredForm) => Envelope | Promise<Envelope>
-  /** Folder for the spool; a folder of our own is made in it and removed by {@link Repository.close}. */
-  readonly tempDir: string
-  /** The archive dir of this repository, as the real program would name it; without it nothing is kept locally. */
-  readonly archiveDir?: string
-  /** Take the archive dir's lock, so that sets may be written. */
-  readonly lock?: boolean
-  /**
-   * Leave copies of manifests and signatures that are read from the storage in the archive dir. Without the lock it is
-   * taken for the moment in which a copy gets its name; while another run holds it, nothing is left.
-   */
-  readonly keepCopies?: boolean
-  readonly prefixes?: Prefixes
-  /** How long a listing may be that is held, for a storage that never ends it: 2,000,000 objects (some 400 TB of volumes). */
-  readonly maxListedObjects?: number
-  /** Tries for a volume whose hash is wrong; 5. */
-  readonly tries?: number
-  readonly signal?: AbortSignal
-  readonly onEvent?: (event: RepositoryEvent) => void
-  /** Everything that is done to the files of this machine; those of `node:fs` by default. */
-  readonly effects?: LocalEffects
-  /** Waits; of Node's timers by default. */
-  readonly sleep?: (ms: number, signal: AbortSignal | undefined) => Promise<unknown>
-  /** For tests: gives the lock call of the platform, or `undefined`. */
-  readonly loadLock?: () => TryLock | undefined
-}
-
-/** How an object is stored, as its name says. */
-export interface StoredForm {
-  readonly encrypted: boolean
-  readonly compressed: boolean
-}
-
-/** What a new set needs to be told. */
-export interface NewSet {
-  readonly times: SetTimes
-  /** Stored size at which volumes are cut, in bytes. */
-  readonly volumeBytes: number
-  /** Volumes being put at a time; what the storage likes by default. */
-  readonly parallel?: number
-  /**
-   * Note what is stored in a journal in the archive dir, so that a later run can go on when this one is interrupted. What
-   * has to be the same then, by what it is called; only with the lock.
-   */
-  readonly conditions?: Readonly<Record<string, string>>
-  /** Seal something into the journal by which a later run proves its passphrase; where that costs nothing. */
-  readonly probe?: boolean
-  /** Go on with the set that {@link Repository.interrupted} gave, whose times these are. */
-  readonly resume?: boolean
-}
 
 const defaultSleep = (ms: number, signal: AbortSignal | undefined) => sleepFor(ms, undefined, { signal })
 
@@ -121,12 +65,9 @@ export class Repository {
   readonly #metadata: Metadata
   readonly #ledger: Ledger | undefined
   readonly #notes: Notes
-  /** What was listed last, by name. */
-  #listed: ReadonlyMap<string, ListedObject> = new Map()
-  /** The same, without the signatures of sets that were not committed. */
-  #committed: Collection | undefined
+  readonly #listing: Listing
+  readonly #known: KnownObjects
   #spool: Spool | undefined
-  #collection: Promise<Collection> | undefined
   /** With the lock only. */
   readonly #interruption: Interruption | undefined
 
@@ -156,7 +97,19 @@ export class Repository {
       open: (kind, object, source) => this.#open(kind, object, source),
       signal: options.signal,
     })
-    const { signal } = options
+    const { signal, prefixes } = options
+    this.#listing = new Listing(this.storage, options)
+    this.#known = new KnownObjects({
+      ledger: this.#ledger,
+      archiveDir: this.#archiveDir,
+      listing: this.#listing,
+      metadata: this.#metadata,
+      prefixes,
+      // Listings may be late, and never are when they are asked for by name.
+      hasManifest: async (times) => {
+        return (await this.storage.stat(this.#names(times).manifest(this.#envelope), { signal })) !== undefined
+      },
+    })
     if (this.#lock !== undefined && this.#archiveDir !== undefined) {
       this.#interruption = new Interruption({
         ...{
@@ -168,22 +121,15 @@ export class Repository {
           onEvent,
         },
         notes: this.#notes,
-        collect: () => this.#collectCommitted(),
-        onDeleted: () => (this.#collection = undefined),
+        collect: () => this.#listing.collectCommitted(),
+        onDeleted: () => this.#listing.forget(),
       })
     }
   }
 
   /** What the storage holds, by sets and chains. Listed once; after a set was written or listing failed, anew. */
   collect(): Promise<Collection> {
-    if (this.#collection === undefined) {
-      const listing = this.#list()
-      this.#collection = listing
-      listing.catch(() => {
-        if (this.#collection === listing) this.#collection = undefined
-      })
-    }
-    return this.#collection
+    return this.#listing.collect()
   }
 
   /**
@@ -233,15 +179,7 @@ export class Repository {
    */
   async compareCopies(): Promise<void> {
     if (this.#lock === undefined) return
-    const { superseded, lost } = await this.#lostCopies()
-    for (const name of superseded) this.#archiveDir?.remove(name)
-    const keys: string[] = []
-    for (const { name, times } of lost) {
-      if (this.#ledger?.entries.has(name) || this.#ledger?.entries.has(`${name}.gpg`)) continue
-      // Listings may be late, and never are when they are asked for by name.
-      const key = this.#names(times).manifest(this.#envelope)
-      if ((await this.storage.stat(key, { signal: this.#options.signal })) === undefined) keys.push(name)
-    }
+    const keys = await this.#known.compareCopies()
     if (keys.length > 0) this.#onEvent({ type: 'sets-lost', keys })
   }
 
@@ -265,7 +203,7 @@ export class Repository {
 
   /** The latest chain, when there are signatures on which an increment can build. */
   async head(): Promise<ChainHead | undefined> {
-    const { chain, signatures } = matchChains(await this.#collectCommitted())
+    const { chain, signatures } = matchChains(await this.#listing.collectCommitted())
     return chain === undefined || signatures === undefined ? undefined : { chain, signatures }
   }
 
@@ -310,8 +248,8 @@ export class Repository {
    * in the archive dir. What a newer full backup makes needless, others may have removed. Nothing when there is a ledger
    * that cannot be read: that is told (`ledger-unreadable`).
    */
-  async losses(): Promise<Finding[]> {
-    return compareWithLedger(await this.#known())
+  losses(): Promise<Finding[]> {
+    return this.#known.losses()
   }
 
   /**
@@ -320,26 +258,15 @@ export class Repository {
    *
    * @throws RepositoryError `wrong-passphrase` or `no-key` when manifests do not open; the storage's errors.
    */
-  async check(): Promise<CheckReport> {
-    const manifest = (set: BackupSet, vouched: boolean) => {
-      return vouched ? this.#metadata.manifest(set, false) : this.#metadata.comparedOriginal(set)
-    }
-    const { torn = 0, problem: ledgerProblem } = this.#ledger ?? {}
-    return checkStorage({ ...(await this.#known()), torn, ledgerProblem, manifest })
+  check(): Promise<CheckReport> {
+    return this.#known.check()
   }
 
   /** Expects nothing any more of the objects that are lost or changed: their loss will not be told again. */
   async accept(): Promise<number> {
     if (this.#lock === undefined)
       throw new RangeError('Cannot accept losses: the repository was opened without its lock')
-    const keys = new Set((await this.losses()).flatMap((one) => one.keys))
-    for (const key of keys) this.#ledger!.forget(key)
-    this.#ledger!.sync()
-    for (const { name, times } of (await this.#lostCopies()).lost) {
-      for (const local of this.#names(times).localNames()) this.#archiveDir?.remove(local)
-      keys.add(name)
-    }
-    return keys.size
+    return this.#known.accept()
   }
 
   /** Notes that a stored object was read and found right; needs the lock. */
@@ -376,23 +303,7 @@ export class Repository {
    */
   async checkPassphrase(): Promise<void> {
     const { chains } = await this.collect()
-    const sets = chains.flatMap((chain) => chain.sets).filter((set) => set.encrypted)
-    const newest = sets.toSorted((a, b) => a.endSeconds - b.endSeconds).toReversed()
-    let refused: RepositoryError | undefined
-    for (const set of newest.slice(0, 3)) {
-      try {
-        await this.#metadata.original(set)
-        if (refused !== undefined) {
-          this.#onEvent({ type: 'damaged-manifest', key: newest[0]!.manifest!.key, message: refused.message })
-        }
-        return
-      } catch (error) {
-        // Kept: whether it was the passphrase or damage shows when another one opens, or none.
-        if (!(error instanceof RepositoryError)) throw error
-        refused ??= error
-      }
-    }
-    if (refused !== undefined) throw refused
+    await provePassphrase(chains, this.#metadata, this.#onEvent)
   }
 
   /**
@@ -418,7 +329,7 @@ export class Repository {
     const wanted = plan.parallel ?? Math.max(1, this.storage.info.capabilities.parallel)
     const parallel = volumesInFlight(plan.volumeBytes, wanted, spool)
     if (parallel < wanted) this.#onEvent({ type: 'spool-short', folder: spool.folder, parallel, wanted })
-    this.#collection = undefined
+    this.#listing.forget()
     const { times, conditions, probe = false } = plan
     const names = this.#names(times)
     const manifest = names.manifest(this.#envelope)
@@ -440,7 +351,7 @@ export class Repository {
         // Later, the listing has everything that was committed before the last of the set was put.
         const { listLagMs } = this.storage.info.capabilities
         if (listLagMs > 0) await sleep(listLagMs, signal)
-        const now = await this.#list()
+        const now = await this.#listing.look()
         await requireUnmoved({ storage: this.storage, before, now, times: plan.times, manifest, put, signal })
       },
     })
@@ -475,7 +386,7 @@ export class Repository {
    */
   async remove(removal: Removal): Promise<void> {
     if (this.#lock === undefined) throw new RangeError('Cannot remove sets: the repository was opened without its lock')
-    this.#collection = undefined
+    this.#listing.forget()
     for (const { key } of objectsToDelete(removal)) {
       this.#options.signal?.throwIfAborted()
       await this.storage.delete(key, { signal: this.#options.signal })
@@ -505,43 +416,13 @@ export class Repository {
     this.#lock?.release()
   }
 
-  async #collectCommitted(): Promise<Collection> {
-    const collection = await this.collect()
-    return this.#committed ?? collection
-  }
-
-  async #lostCopies(): Promise<LostCopies> {
-    return lostCopies(this.#archiveDir?.names() ?? [], await this.collect(), this.#options.prefixes)
-  }
-
   #keeperOf(archiveDir: ArchiveDir): CopyKeeper {
+    const { archiveDir: folder = archiveDir.folder, loadLock } = this.#options
     return new CopyKeeper({
       archiveDir,
-      underLock: (work) => this.#underLock(work),
+      underLock: (work) => underLock(work, this.#lock, () => lockArchiveDir(folder, loadLock, this.#effects)),
       onProblem: (message) => this.#onEvent({ type: 'copy-not-kept', message }),
     })
-  }
-
-  /** While the lock of the archive dir is held, by this repository or for this moment. */
-  #underLock(work: () => void): boolean {
-    if (this.#lock !== undefined) {
-      work()
-      return true
-    }
-    let lock: ArchiveLock
-    try {
-      lock = lockArchiveDir(this.#options.archiveDir!, this.#options.loadLock, this.#effects)
-    } catch (error) {
-      if (error instanceof RepositoryError && error.code === 'locked') return false
-      throw error
-    }
-    try {
-      if (lock.kind === 'own') return false
-      work()
-      return true
-    } finally {
-      lock.release()
-    }
   }
 
   get #envelope(): Envelope {
@@ -554,18 +435,6 @@ export class Repository {
     return parsed === undefined ? envelope : openerFor!(parsed)
   }
 
-  async #known() {
-    const { prefixes } = this.#options
-    const collection = await this.collect()
-    const placeOf = (key: string) => {
-      const name = parseName(key, { prefixes })
-      if (name === undefined) return undefined
-      const endSeconds = name.set.type === 'full' ? name.set.timeSeconds : name.set.endSeconds
-      return { endSeconds, isManifest: name.object === 'manifest' }
-    }
-    return { collection, listed: this.#listed, ledger: this.#ledger?.entries ?? new Map<string, never>(), placeOf }
-  }
-
   #names(times: SetTimes): SetNames {
     return new SetNames(times, this.#options.prefixes)
   }
@@ -573,21 +442,6 @@ export class Repository {
   #ownSpool(): Spool {
     this.#spool ??= new Spool(this.#options.tempDir, this.#effects)
     return this.#spool
-  }
-
-  async #list(): Promise<Collection> {
-    const { maxListedObjects = 2_000_000, prefixes } = this.#options
-    const objects: ListedObject[] = []
-    for await (const { key, size, modifiedMs, digests } of this.storage.list({ signal: this.#options.signal })) {
-      if (objects.length === maxListedObjects) {
-        const message = `Cannot read the listing of the storage: it has more than ${maxListedObjects} objects`
-        throw new RepositoryError('unreadable', message)
-      }
-      objects.push({ key, size, modifiedMs, digests })
-    }
-    this.#listed = new Map(objects.map((object) => [object.key, object]))
-    this.#committed = collectCommitted(objects, prefixes)
-    return collectSets(objects, { prefixes })
   }
 
   #fetch(object: StoredObject): Promise<SpoolFile> {

@@ -5,7 +5,8 @@ import { laggingStorage } from '@coalmine/storage-testkit'
 import { type Collection, plainEnvelope, type SetTimes, sigTarEnd } from '@coalmine/volume-format'
 import { describe, expect, it } from 'vitest'
 import type { RepositoryEvent } from './events.ts'
-import { openRepository, type RepositoryOptions } from './repository.ts'
+import { openRepository } from './repository.ts'
+import type { RepositoryOptions } from './repository-options.ts'
 import type { Member } from './volume-writer.ts'
 
 // Two machines are two repositories on one storage; what the storage holds afterwards is the judge.
