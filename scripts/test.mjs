@@ -2,7 +2,8 @@
 // npm test: everything that must hold, in stages; the first that fails ends the run with its output.
 //   --no-peers  without the real programs (npm run check)
 //   --long      with the long tests too
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, install, removeStale } from './bootstrap.mjs'
 import { command } from './command.mjs'
@@ -49,11 +50,16 @@ await stage('README programs', async () => (await import('./check-readmes.mjs'))
 
 const started = performance.now()
 const argv = ['vitest', 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
-const tests = await command(argv, { env, live: true })
+// A folder of their own for whatever they make: what is still there when they are done was left behind.
+const temporary = mkdtempSync(join(realpathSync(tmpdir()), 'cm-'))
+const tests = await command(argv, { env: { ...env, TMPDIR: temporary }, live: true })
 tell(tests.ok ? 'ok' : 'FAILED', 'tests', started)
+const left = readdirSync(temporary)
+if (left.length > 0) console.log(`Left behind by the tests: ${left.slice(0, 10).join(', ')} (${left.length} in all)`)
+rmSync(temporary, { recursive: true, force: true })
 
 const untried = withPeers ? await tellPeers() : 0
-const failed = !tests.ok || (untried > 0 && Boolean(process.env.CI))
+const failed = !tests.ok || left.length > 0 || (untried > 0 && Boolean(process.env.CI))
 console.log(countLine())
 process.exit(failed ? 1 : 0)
 

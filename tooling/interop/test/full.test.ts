@@ -24,7 +24,11 @@ const notRoot: readonly Ignored[] = process.getuid?.() === 0 ? [] : ['ownership'
 /** By whether it has large files; in the short run only the first version is given those. */
 const trees = new Map<boolean, { source: string; expected: Snapshot }>()
 
+/** Of the real programs: with few rounds of hashing in gpg's configuration, and with gpg's own. */
+const homes: string[] = []
+
 beforeAll(async () => {
+  homes.push(await tempDir('home'), await tempDir('home'))
   for (const big of long ? [true] : [true, false]) {
     const source = join(await tempDir('full'), 'source')
     mkdirSync(source)
@@ -40,13 +44,15 @@ interface Kind {
   readonly options?: readonly string[]
   /** The version with which it is tried in the short run; both, if none is named. */
   readonly brief?: DuplicityVersion | 'none'
+  /** Both programs hash the passphrase as often as for their users; in the long run they always do. */
+  readonly ownS2k?: true
 }
 
 const kinds: readonly Kind[] = [
   { encryption: 'none', volsize: 1 },
   { encryption: 'none', volsize: 200 },
   { encryption: 'passphrase', volsize: 1 },
-  { encryption: 'passphrase', volsize: 200 },
+  { encryption: 'passphrase', volsize: 200, ownS2k: true },
   { encryption: 'none', volsize: 1, options: ['--no-compression'], brief: '0.8.22' },
   { encryption: 'passphrase', volsize: 1, options: ['--no-compression'], brief: 'none' },
   {
@@ -65,10 +71,11 @@ const kinds: readonly Kind[] = [
 for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
   for (const kind of kinds) {
     if (!long && kind.brief !== undefined && kind.brief !== version) continue
-    const { encryption, volsize, options = [] } = kind
+    const { encryption, volsize, options = [], ownS2k = false } = kind
     const { options: plain, env } = encryptionOf(encryption)
     const noCompression = options.filter((option) => option === '--no-compression')
     const prefixes = options.filter((option) => option !== '--no-compression')
+    const homeOf = () => homes[Number(ownS2k)]!
     const treeOf = () => trees.get(long || version === '0.8.22')!
     const title = `${encryption}, ${volsize} MiB${options.length > 0 ? `, ${options[0]!}` : ''}`
 
@@ -99,13 +106,15 @@ for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
               '--archive-dir',
               join(folder, 'our-cache'),
             ],
-            { env, timeoutMs: 120_000 },
+            { env, timeoutMs: 120_000, ownS2k },
           )
           expect(written.code, said(written)).toBe(0)
           const target = join(folder, 'restored')
           const restored = await duplicity(version, ['restore', url, target, ...plain, ...prefixes, ...cache], {
             env,
             timeoutMs: 300_000,
+            ownS2k,
+            home: homeOf(),
           })
           expect(restored.code, said(restored)).toBe(0)
           record(
@@ -115,7 +124,7 @@ for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
           const verified = await duplicity(
             version,
             ['verify', '--compare-data', url, target, ...plain, ...prefixes, ...cache],
-            { env, timeoutMs: 300_000 },
+            { env, timeoutMs: 300_000, ownS2k, home: homeOf() },
           )
           expect(verified.code, said(verified)).toBe(0)
           expect(verified.stdout.toString()).toMatch(/Verify complete: \d+ file(s|\(s\)) compared, 0 difference/)
@@ -145,7 +154,7 @@ for (const version of Object.keys(duplicityVersions) as DuplicityVersion[]) {
               '--archive-dir',
               join(folder, 'cache'),
             ],
-            { env, timeoutMs: 300_000 },
+            { env, timeoutMs: 300_000, ownS2k, home: homeOf() },
           )
           expect(written.code, said(written)).toBe(0)
           const target = join(folder, 'restored')
