@@ -1,0 +1,67 @@
+import { CommandError, usageError } from './command-error.ts'
+import { helpText } from './help.ts'
+import { requireNoPassword } from './open-storage.ts'
+import { serveStandardStreams } from './rpc-command.ts'
+import { runProgram } from './run-program.ts'
+import { version } from './version.ts'
+
+/** Runs a command line. Never throws: what goes wrong is said, and is the exit code. */
+export async function runCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  try {
+    return await dispatch(argv, env)
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`${text}\n`)
+    return error instanceof CommandError ? error.exitCode : 1
+  }
+}
+
+async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const [command, ...words] = argv
+  switch (command) {
+    case 'run':
+      return await runProgram(words[0] === '--' ? words.slice(1) : words, env)
+    case 'rpc': {
+      const options = parseOptions(command, words, ['storage'])
+      const url = options.get('storage')
+      if (url !== undefined) requireNoPassword(url)
+      await serveStandardStreams(url)
+      return 0
+    }
+    case '--help':
+    case '-h':
+    case 'help':
+      process.stdout.write(helpText)
+      return 0
+    case '--version':
+      process.stdout.write(`duplicity-bridge ${version()}\n`)
+      return 0
+    case undefined:
+      throw usageError('Cannot run: nothing was said to do; "duplicity-bridge --help" tells what there is')
+    default:
+      throw usageError(
+        `Cannot run "${shorten(command)}": there is no such command; "duplicity-bridge --help" tells what there is`,
+      )
+  }
+}
+
+/** `--name value` and `--name=value`, each once. */
+function parseOptions(command: string, words: readonly string[], names: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>()
+  for (let at = 0; at < words.length; at++) {
+    const match = /^--([a-z-]+)(?:=([^]*))?$/.exec(words[at]!)
+    const name = match?.[1] ?? ''
+    if (!names.includes(name))
+      throw usageError(`Cannot run "${command}": "${shorten(words[at]!)}" is none of its options`)
+    const value = match![2] ?? words[++at]
+    if (value === undefined) throw usageError(`Cannot run "${command}": "--${name}" takes a value`)
+    if (found.has(name)) throw usageError(`Cannot run "${command}": "--${name}" was said twice`)
+    found.set(name, value)
+  }
+  return found
+}
+
+/** What was typed in the wrong place may be a URL with a password. */
+function shorten(word: string): string {
+  return word.split(/[=:]/, 1)[0]!.slice(0, 40)
+}
