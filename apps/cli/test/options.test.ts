@@ -937,6 +937,9 @@ describe('options of every run', () => {
   for (const name of ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key']) tested.add(name)
   for (const name of ['encrypt-secret-keyring', 'use-agent']) tested.add(name)
 
+  // Of `mf`, where each is tested with each verb: mf.test.ts.
+  for (const name of ['existing', 'recursive', 'purge', 'one-time']) tested.add(name)
+
   it('every option in the help has a test here', () => {
     const untested = optionTable
       .filter(({ name, hidden }) => hidden !== true && !tested.has(name))

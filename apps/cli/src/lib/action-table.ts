@@ -16,6 +16,7 @@ export type ActionName =
   | 'remove-all-inc-of-but-n-full'
   | 'passphrase'
   | 'keyring'
+  | 'mf'
   | 'explain'
   | 'select'
   | 'recovery-card'
@@ -134,6 +135,13 @@ export const actionTable: readonly ActionRow[] = [
     aliases: [],
     arguments: 'set|forget URL|NAME',
     help: "keep a passphrase in the system's keyring (Secret Service), or remove it",
+    own: true,
+  },
+  {
+    name: 'mf',
+    aliases: [],
+    arguments: 'VERB [ARGUMENT]…',
+    help: 'files and folders of a MediaFire account, see below',
     own: true,
   },
 ]

@@ -26,6 +26,23 @@ const byClass: Readonly<Record<string, { readonly codes: Codes; readonly other: 
     },
     other: exitCode.backend,
   },
+  MediaFireError: {
+    codes: {
+      credentials: exitCode.backendDenied,
+      application: exitCode.backendDenied,
+      locked: exitCode.backendDenied,
+      unverified: exitCode.backendDenied,
+      terms: exitCode.backendDenied,
+      denied: exitCode.backendDenied,
+      'not-found': exitCode.backendNotFound,
+      'storage-full': exitCode.backendNoSpace,
+      invalid: exitCode.user,
+      exists: exitCode.user,
+      duplicates: exitCode.user,
+      mismatch: exitCode.hashMismatch,
+    },
+    other: exitCode.backend,
+  },
   RepositoryError: {
     codes: {
       'hash-mismatch': exitCode.hashMismatch,

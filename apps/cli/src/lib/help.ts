@@ -1,4 +1,5 @@
 import { actionTable } from './action-table.ts'
+import { mfVerbs } from './mf/verbs.ts'
 import { optionTable } from './option-table.ts'
 
 /** The text of `--help`, made from the tables that the parser uses. */
@@ -16,6 +17,7 @@ export function helpText(): string {
         row.argument === undefined ? '' : row.type === 'optional' ? `[${row.argument}]` : ` ${row.argument}`
       return [`  ${names.join(', ')}${argument}`, row.help] as const
     })
+  const verbs = mfVerbs.map((verb) => [`  mf ${verb.name} ${verb.arguments}`.trimEnd(), verb.help] as const)
   return [
     'coalmine keeps encrypted backups in the format of duplicity.',
     '',
@@ -24,6 +26,10 @@ export function helpText(): string {
     'Actions:',
     ...table(actions),
     '  Two arguments without an action: a folder and a URL back up, a URL and a folder restore.',
+    '',
+    'Files of a MediaFire account (MEDIAFIRE_EMAIL, MEDIAFIRE_PASSWORD):',
+    ...table(verbs),
+    '  PATH is /Folder/File or mf:/Folder/File as it is, mf://Folder/File with escapes, or key:KEY.',
     '',
     'URLs: file:///absolute/folder, file://relative/folder; MediaFire: mf://Folder/Path with MEDIAFIRE_EMAIL and MEDIAFIRE_PASSWORD, or',
     'mf://me%40example.com@mediafire.com/Path with BACKEND_PASSWORD (or FTP_PASSWORD) in the environment.',

@@ -17,7 +17,7 @@ export async function openStorageUrl(url: RawPath, { settings, log, signal }: Co
       (await import('@coalmine/storage-mediafire')).openMediaFireUrl(parsed, context, {
         client: { tries: triesOfClient },
         onWarning: (warning) => log.warning(`${oneLine(parsed.display)}: ${warning}`),
-        onEvent: (event) => log.debug(`MediaFire: ${oneLine(wordsOf(event))}`),
+        onEvent: (event) => log.debug(`MediaFire: ${oneLine(mediaFireWords(event))}`),
       }),
   })
   const password = process.stdin.isTTY ? passwordPrompt(signal) : undefined
@@ -41,7 +41,8 @@ function passwordPrompt(signal: AbortSignal): NonNullable<OpenContext['password'
   }
 }
 
-function wordsOf(event: MediaFireEvent): string {
+/** What the client does, in words. */
+export function mediaFireWords(event: MediaFireEvent): string {
   if (event.type === 'call') {
     const end = event.error === undefined ? 'done' : event.error.message
     return `${event.action}, try ${event.attempt}, ${Math.round(event.durationMs)} ms: ${end}`

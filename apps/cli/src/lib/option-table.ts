@@ -12,7 +12,15 @@ const removing: readonly ActionName[] = [
 ]
 
 /** Actions whose answer is for programs, too. */
-const telling: readonly ActionName[] = ['list-current-files', 'collection-status', 'find', 'versions', 'diff', 'check']
+const telling: readonly ActionName[] = [
+  'list-current-files',
+  'collection-status',
+  'find',
+  'versions',
+  'diff',
+  'check',
+  'mf',
+]
 
 /** Every option there is. Parser and help are made from it. */
 export const optionTable: readonly OptionRow[] = [
@@ -107,8 +115,8 @@ export const optionTable: readonly OptionRow[] = [
     name: 'concurrency',
     type: 'integer',
     argument: 'N',
-    help: 'volumes uploaded at a time; what the storage likes by default',
-    actions: writing,
+    help: 'volumes uploaded at a time; what the storage likes by default (mf: files at a time; 2)',
+    actions: [...writing, 'mf'],
     least: 0,
   },
   {
@@ -271,6 +279,21 @@ export const optionTable: readonly OptionRow[] = [
     help: 'words of a generated passphrase, 4 to 32; 6 by default',
     actions: ['passphrase'],
   },
+  {
+    name: 'existing',
+    type: 'text',
+    argument: 'WHAT',
+    help: 'where a file of that name with other bytes is there: refuse (default), replace, skip, or for put: keep both',
+    actions: ['mf'],
+  },
+  {
+    name: 'recursive',
+    type: 'flag',
+    help: 'folders with all that is in them (ls, rm, publish, unpublish)',
+    actions: ['mf'],
+  },
+  { name: 'purge', type: 'flag', help: 'delete for good, not to the trash', actions: ['mf'] },
+  { name: 'one-time', type: 'flag', help: 'make an address that works once, too', actions: ['mf'] },
   { name: 'archive-dir', type: 'path', argument: 'DIR', help: 'parent of the local archive dirs; ~/.cache/duplicity' },
   { name: 'name', type: 'text', argument: 'NAME', help: 'name of the local archive dir; MD5 of the URL by default' },
   { name: 'file-prefix', type: 'text', argument: 'P', help: 'put P before the names of all objects' },
@@ -303,15 +326,15 @@ export const optionTable: readonly OptionRow[] = [
   {
     name: 'progress',
     type: 'flag',
-    help: 'one line that tells how far the work is',
-    actions: [...writing, 'restore'],
+    help: 'one line that tells how far the work is (mf: on a terminal without being said)',
+    actions: [...writing, 'restore', 'mf'],
   },
   {
     name: 'progress-rate',
     type: 'integer',
     argument: 'SECONDS',
     help: 'seconds between two lines of progress; 3 by default',
-    actions: [...writing, 'restore'],
+    actions: [...writing, 'restore', 'mf'],
     least: 1,
   },
   {

@@ -29,6 +29,11 @@ export class Progress {
     if (this.#drawn && process.stderr.isTTY) process.stderr.write('\n')
   }
 
+  /** Takes the line off a terminal, for another one. */
+  clear(): void {
+    if (this.#drawn && process.stderr.isTTY) process.stderr.write('\r\u001b[2K')
+  }
+
   #show(bytes: number, nowMs: number): void {
     const elapsed = Math.max(0.001, (nowMs - this.#startMs) / 1000)
     const speed = bytes / elapsed

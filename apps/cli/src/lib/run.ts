@@ -132,6 +132,8 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/recovery-card.ts')).recoveryCard(operands, context)
     case 'keyring':
       return (await import('./actions/keyring.ts')).keyring(operands, context)
+    case 'mf':
+      return (await import('./actions/mf.ts')).mf(operands, context)
     case 'passphrase':
       return (await import('./actions/passphrase.ts')).passphrase(operands, context)
     case 'select':
