@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// npm run bench: against duplicity and restic in one run, into docs/benchmarks.md. BENCH_ROUNDS=1 for a quick look.
+// npm run bench: against duplicity, restic and borg in one run, into docs/benchmarks.md. BENCH_ROUNDS=1 for a quick look.
 // npm run bench -- --long-chain: a chain of 31 sets, against duplicity.
 import { spawnSync } from 'node:child_process'
 import { build, install } from './bootstrap.mjs'
@@ -9,6 +9,7 @@ build('build:wasm', 'build')
 for (const [program, name] of [
   ['duplicity', 'duplicity'],
   ['restic', 'restic'],
+  ['borg', 'borgbackup'],
   ['python3', 'python3'],
 ]) {
   if (spawnSync('which', [program], { stdio: 'ignore' }).status === 0) continue

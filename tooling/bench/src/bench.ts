@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { makeCorpus, weigh } from './corpus.ts'
 import { type Cost, measure, median } from './measure.ts'
 import { writeSection } from './page.ts'
-import { type Action, coalmine, duplicity, type Place, restic, type Tool } from './tools.ts'
+import { type Action, borg, coalmine, duplicity, type Place, restic, type Tool } from './tools.ts'
 
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '../../..')
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
@@ -24,7 +24,7 @@ const inMemory = existsSync('/dev/shm')
 const top = mkdtempSync(join(process.env['BENCH_DIR'] ?? (inMemory ? '/dev/shm' : tmpdir()), 'coalmine-bench-'))
 try {
   const corpus = makeCorpus(join(top, 'source'), ['/usr/share', '/usr/include'])
-  const tools: readonly Tool[] = [coalmine(join(checkout, 'apps/cli/bin/coalmine')), duplicity(), restic()]
+  const tools: readonly Tool[] = [coalmine(join(checkout, 'apps/cli/bin/coalmine')), duplicity(), restic(), borg()]
   const costs = new Map<string, Cost[]>()
   const stored = new Map<string, number>()
   for (let round = 0; round < rounds; round++) {

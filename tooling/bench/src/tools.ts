@@ -76,7 +76,37 @@ export function restic(): Tool {
   }
 }
 
-/** Five rules that all three programs know: two folders, three globs. */
+export function borg(): Tool {
+  const environment = (place: Place) => ({ BORG_PASSPHRASE: 'bench', BORG_BASE_DIR: place.work })
+  const archive = (place: Place, name: string) => `${storage(place)}::${name}`
+  return {
+    name: version('borg', ['--version']),
+    settings: 'zlib 6, AES-256, fsync of each segment',
+    prepare: (place) => {
+      mkdirSync(place.work, { recursive: true })
+      const env = { ...process.env, ...environment(place) }
+      execFileSync('borg', ['init', '--encryption', 'repokey', storage(place)], { env, stdio: 'ignore' })
+    },
+    command(action, place) {
+      const create = ['create', '--compression', 'zlib,6']
+      const stored = place.source.slice(1)
+      const words: Record<Action, string[]> = {
+        'dry run of a choice': [...create, '--dry-run', ...leftOut(place.source), archive(place, 'dry'), place.source],
+        full: [...create, archive(place, 'first'), place.source],
+        'unchanged incremental': [...create, archive(place, 'second'), place.source],
+        list: ['list', archive(place, 'first')],
+        restore: ['extract', archive(place, 'first')],
+        'restore one file': ['extract', archive(place, 'first'), `${stored}/${place.oneFile}`],
+      }
+      // It restores into the folder that it is started in.
+      const inFolder = ['sh', '-c', 'mkdir -p "$1" && cd "$1" && shift && exec "$@"', 'sh', place.target]
+      const settings = Object.entries(environment(place)).map(([name, value]) => `${name}=${value}`)
+      return [...inFolder, 'env', ...settings, 'borg', ...words[action]]
+    },
+  }
+}
+
+/** Five rules that all four programs know: two folders, three globs. */
 function leftOut(source: string): string[] {
   const patterns = [`${source}/share/locale`, `${source}/share/doc`, '**/*.mo', '**/*.gz', '**/README*']
   return patterns.flatMap((pattern) => ['--exclude', pattern])
