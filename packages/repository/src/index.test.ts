@@ -10,6 +10,7 @@ it('the public surface is what is promised, and no more', async () => {
     'createNamePattern',
     'datedSets',
     'extraneous',
+    'inBoth',
     'nodeLocalEffects',
     'objectsToDelete',
     'openRepository',

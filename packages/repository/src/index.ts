@@ -12,6 +12,7 @@ export {
   chainsBeforeLast,
   chainsEndedBefore,
   extraneous,
+  inBoth,
   type Extraneous,
   objectsToDelete,
   type OldChains,

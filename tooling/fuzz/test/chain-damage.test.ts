@@ -1,5 +1,4 @@
 import { comparePaths, type RawPath } from '@coalmine/bytes'
-import type { FileSink, TreeWriter, WriteEntry } from '@coalmine/filetree'
 import { openRepository, type Repository, RepositoryError } from '@coalmine/repository'
 import { checkData, restore, RestoreError } from '@coalmine/restorer'
 import { createMemoryStorage, StorageError } from '@coalmine/storage'
@@ -8,6 +7,7 @@ import { tempDir } from '@coalmine/fixtures'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Form } from './grid/archives.ts'
 import { type Chain, makeChain, openerFor, secondsOf } from './grid/chain.ts'
+import { noScratch, Recorder } from './grid/recorder.ts'
 import { type Case, casesOf, type Harm, harms } from './grid/harm.ts'
 
 // Every object of chains of three sets comes to harm in seven ways. Each time the storage is checked with and without the ledger,
@@ -143,10 +143,6 @@ async function leftOf(repository: Repository, chain: Chain): Promise<Pick<Outcom
   return { left: how, got }
 }
 
-const noScratch = () => {
-  throw new Error('Cannot be: every file here fits in memory')
-}
-
 async function restored(repository: Repository, chain: Chain, keepGoing: boolean) {
   const writer = new Recorder()
   try {
@@ -171,51 +167,6 @@ function orThrow(error: unknown): string {
   const isOurs = [RepositoryError, RestoreError, StorageError, FormatError].some((one) => error instanceof one)
   if (!isOurs) throw error
   return (error as RepositoryError).code
-}
-
-/** Takes note of what would be written. */
-class Recorder implements TreeWriter {
-  readonly tree = new Map<string, string>()
-
-  #note(entry: WriteEntry, content: string = entry.kind): void {
-    this.tree.set(entry.path, content)
-  }
-
-  directory(entry: WriteEntry): void {
-    this.#note(entry)
-  }
-
-  file(entry: WriteEntry, content: Uint8Array): void {
-    this.#note(entry, Buffer.from(content).toString('latin1'))
-  }
-
-  openFile(entry: WriteEntry): FileSink {
-    const pieces: Uint8Array[] = []
-    return {
-      write: (chunk) => void pieces.push(Buffer.from(chunk)),
-      commit: () => this.file(entry, Buffer.concat(pieces)),
-      abort: () => undefined,
-    }
-  }
-
-  symlink(entry: WriteEntry): void {
-    this.#note(entry)
-  }
-
-  fifo(entry: WriteEntry): void {
-    this.#note(entry)
-  }
-
-  device(entry: WriteEntry): void {
-    this.#note(entry)
-  }
-
-  scratch(): never {
-    return noScratch()
-  }
-
-  finish(): void {}
-  close(): void {}
 }
 
 const setNames = ['first', 'middle', 'last'] as const

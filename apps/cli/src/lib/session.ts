@@ -271,6 +271,8 @@ function tell(event: RepositoryEvent, log: Log, sourceBytes: number): void {
       return log.warning(
         `"${oneLine(event.key)}" is not what the manifest says: reading it again after try ${event.attempt}`,
       )
+    case 'short-read':
+      return log.warning(`"${oneLine(event.key)}" came short: reading it again after try ${event.attempt}`)
     case 'spool-short':
       return log.notice(
         `"${displayPath(rawFromText(event.folder))}" has room for few volumes: ${event.parallel} instead of ${event.wanted} at a time`,

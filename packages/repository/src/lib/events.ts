@@ -9,6 +9,8 @@ export type RepositoryEvent =
   | { readonly type: 'deleted'; readonly key: string }
   /** A fetched volume was not what the manifest says; it is fetched again. */
   | { readonly type: 'hash-retry'; readonly key: string; readonly attempt: number }
+  /** Less of an object came than the storage lists; it is fetched again. */
+  | { readonly type: 'short-read'; readonly key: string; readonly attempt: number }
   /** The spool has room for fewer volumes on their way than the storage would take at a time. */
   | { readonly type: 'spool-short'; readonly folder: string; readonly parallel: number; readonly wanted: number }
   /** A failed set could not be taken back: these objects stay on the storage and belong to no set. */

@@ -49,6 +49,19 @@ export function extraneous(collection: Collection): Extraneous {
   }
 }
 
+/** What is of no use by two looks at the storage, as the second one shows it: the first listing may have been late. */
+export function inBoth(first: Extraneous, second: Extraneous): Extraneous {
+  const known = new Set([...first.sets, ...first.signatures].map(nameOf))
+  return {
+    sets: second.sets.filter((set) => known.has(nameOf(set))),
+    signatures: second.signatures.filter((set) => known.has(nameOf(set))),
+  }
+}
+
+function nameOf(set: BackupSet | SignatureSet): string {
+  return `${'object' in set ? 'signatures' : 'set'} ${keyOf(set)}`
+}
+
 /** What is to be removed, in an order that never leaves a set that only seems whole. */
 export interface Removal {
   readonly sets: readonly BackupSet[]

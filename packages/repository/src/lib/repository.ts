@@ -41,7 +41,7 @@ import { openObject } from './open-object.ts'
 import type { NewSet, RepositoryOptions } from './repository-options.ts'
 import { SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile, volumesInFlight } from './spool.ts'
-import { type CheckedVolume, fetchObject, readVolumes } from './volume-reader.ts'
+import { type CheckedVolume, fetchWhole, readVolumes } from './volume-reader.ts'
 
 const defaultSleep = (ms: number, signal: AbortSignal | undefined) => sleepFor(ms, undefined, { signal })
 
@@ -130,6 +130,15 @@ export class Repository {
   /** What the storage holds, by sets and chains. Listed once; after a set was written or listing failed, anew. */
   collect(): Promise<Collection> {
     return this.#listing.collect()
+  }
+
+  /**
+   * The same, as it is now and with everything that was stored until now: where listings may be late, that takes its time.
+   * To be asked before something is deleted because it seems to be of no use.
+   */
+  async settled(): Promise<Collection> {
+    if (await this.#letSettle()) this.#listing.forget()
+    return this.collect()
   }
 
   /**
@@ -347,10 +356,9 @@ export class Repository {
       signal: this.#options.signal,
       onEvent: this.#onEvent,
       lookAgain: async (put) => {
-        const { signal, sleep = defaultSleep } = this.#options
+        const { signal } = this.#options
         // Later, the listing has everything that was committed before the last of the set was put.
-        const { listLagMs } = this.storage.info.capabilities
-        if (listLagMs > 0) await sleep(listLagMs, signal)
+        await this.#letSettle()
         const now = await this.#listing.look()
         await requireUnmoved({ storage: this.storage, before, now, times: plan.times, manifest, put, signal })
       },
@@ -425,6 +433,14 @@ export class Repository {
     })
   }
 
+  /** Waits until listings have everything that is stored by now. @returns Whether that was needed. */
+  async #letSettle(): Promise<boolean> {
+    const { signal, sleep = defaultSleep } = this.#options
+    const { listLagMs } = this.storage.info.capabilities
+    if (listLagMs > 0) await sleep(listLagMs, signal)
+    return listLagMs > 0
+  }
+
   get #envelope(): Envelope {
     return this.#options.envelope
   }
@@ -445,9 +461,10 @@ export class Repository {
   }
 
   #fetch(object: StoredObject): Promise<SpoolFile> {
-    return fetchObject(object, {
+    return fetchWhole(object, {
       storage: this.storage,
       spool: this.#ownSpool(),
+      tries: this.#options.tries ?? 5,
       signal: this.#options.signal,
       onEvent: this.#onEvent,
     })

@@ -104,12 +104,34 @@ function sha1Of(volume: ManifestVolume | undefined, object: StoredObject): strin
 }
 
 /**
+ * The stored object as it is, in the spool. What comes short is fetched again.
+ *
+ * @throws RepositoryError `unreadable` when less of it comes each time than the storage lists, or more.
+ */
+export async function fetchWhole(
+  object: StoredObject,
+  parts: Pick<VolumeReaderParts, 'storage' | 'spool' | 'tries' | 'signal' | 'onEvent'>,
+): Promise<SpoolFile> {
+  for (let attempt = 1; ; attempt++) {
+    const file = await fetchObject(object, parts)
+    const { bytes } = file
+    if (bytes === object.size) return file
+    file.remove()
+    if (attempt >= parts.tries) {
+      const why = `it ends after ${bytes} of the ${object.size} bytes that the storage lists`
+      throw new RepositoryError('unreadable', `Cannot read "${object.key}": ${why}`)
+    }
+    parts.onEvent({ type: 'short-read', key: object.key, attempt })
+  }
+}
+
+/**
  * The stored object as it is, in the spool.
  *
  * @throws RepositoryError `unreadable` when there is more of it than the storage lists: what never ends would fill the
  * disk.
  */
-export async function fetchObject(
+async function fetchObject(
   object: StoredObject,
   parts: Pick<VolumeReaderParts, 'storage' | 'spool' | 'signal' | 'onEvent'>,
 ): Promise<SpoolFile> {

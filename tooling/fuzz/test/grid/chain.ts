@@ -31,14 +31,14 @@ const envelope = createPassphraseEnvelope({ passphrase: 'grid', s2kCount: 65_536
 export const openerFor: NonNullable<RepositoryOptions['openerFor']> = ({ encrypted, compressed }): Envelope =>
   encrypted ? envelope : compressed ? gzipEnvelope({}) : plainEnvelope()
 
-const envelopes: Readonly<Record<Form, Envelope>> = {
+export const envelopes: Readonly<Record<Form, Envelope>> = {
   passphrase: envelope,
   gzip: gzipEnvelope({}),
   plain: plainEnvelope(),
 }
 
-/** Writes the tree as it is at a set: some files change, one is deleted, one comes, one spans volumes. */
-function plant(source: string, set: number, variant: string): Map<string, string> {
+/** Writes the tree as it is at a set, and says what it is: some files change, one is deleted, one comes, one spans volumes. */
+export function plant(source: string, set: number, variant: string): Map<string, string> {
   rmSync(source, { recursive: true, force: true })
   const tree = new Map<string, string>([
     ['', 'directory'],

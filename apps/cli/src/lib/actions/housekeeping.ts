@@ -4,6 +4,7 @@ import {
   chainsEndedBefore,
   extraneous,
   type Extraneous,
+  inBoth,
   objectsToDelete,
   type Removal,
   removalOf,
@@ -78,9 +79,12 @@ export async function cleanup([url]: readonly RawPath[], context: Context): Prom
       const hint = 'Run coalmine again with the --force option to actually delete.'
       return log.notice(`${heading}\n${namesOf(old)}\n${hint}`)
     }
+    // A listing that is late shows the newest sets without their manifests.
+    const sure = settings.flag('dry-run') ? old : inBoth(old, extraneous(await session.repository.settled()))
+    if (isEmpty(sure)) return log.warning('No extraneous files found, nothing deleted in cleanup.')
     const these = settings.compat === '0.8' ? (one ? 'this file' : 'these files') : 'these file(s)'
-    log.notice(`Deleting ${these} from backend:\n${namesOf(old)}`)
-    await removeNow(session, old, context)
+    log.notice(`Deleting ${these} from backend:\n${namesOf(sure)}`)
+    await removeNow(session, sure, context)
     if (!settings.flag('dry-run')) await session.repository.dropInterrupted('')
   })
 }
