@@ -13,14 +13,17 @@ export function believedNames(home: string, encrypted: boolean): string[] {
     for (const name of readdirSync(join(root, folder))) {
       if (!name.startsWith('duplicity-')) continue
       if (name.endsWith('.sigtar.gz')) names.push(name.replace(/gz$/, suffix))
-      else if (name.endsWith('.manifest')) {
-        names.push(plain === undefined ? name : `${name}.${plain}`)
+      else if (/\.manifest(?:\.part)?$/.test(name)) {
+        // An interrupted set has volumes only.
+        if (name.endsWith('.manifest')) names.push(plain === undefined ? name : `${name}.${plain}`)
         const manifest = readFileSync(join(root, folder, name), 'latin1')
         for (const [, volume] of manifest.matchAll(/^Volume (\d+):/gm)) {
-          names.push(name.replace(/manifest$/, `vol${volume}.difftar.${suffix}`))
+          names.push(name.replace(/manifest(?:\.part)?$/, `vol${volume}.difftar.${suffix}`))
         }
-      } else throw new Error(`Cannot tell what duplicity believes: "${name}" is in its archive dir`)
+      } else if (!name.endsWith('.sigtar.part'))
+        throw new Error(`Cannot tell what duplicity believes: "${name}" is in its archive dir`)
     }
   }
-  return names.sort()
+  // A set that was resumed has the volume at which it went on twice in its manifest.
+  return [...new Set(names)].sort()
 }

@@ -42,6 +42,12 @@ function nodeOf(version: DuplicityVersion): string {
   return path
 }
 
+/** Ends the agent of gpg, which would outlive the test by a minute. */
+export async function endAgent(home: string): Promise<void> {
+  if (!existsSync(join(home, '.gnupg', 'S.gpg-agent'))) return
+  await run(['gpgconf', '--kill', 'gpg-agent'], { env: duplicityEnv(home) })
+}
+
 export interface BridgedOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
@@ -72,6 +78,7 @@ export async function bridgeWorld(version: DuplicityVersion) {
   const bridge = [nodeOf(version), program]
   const ran = async (argv: readonly string[], { env = {}, timeoutMs = 120_000 }: BridgedOptions = {}) => {
     const raw = await run(argvOf(argv), { env: duplicityEnv(home, { ...env }), timeoutMs })
+    await endAgent(home)
     return { code: raw.code, said: `${raw.stdout.toString()}${raw.stderr.toString()}`, raw } satisfies Outcome
   }
   return {

@@ -1,41 +1,12 @@
 // Runs that are interrupted, killed, or lose their bridge. Judges: the processes of this machine, and the emulator's account.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { basename } from 'node:path'
 import { itWith } from '@coalmine/fixtures'
 import { duplicityEnv, duplicityPeer } from '@coalmine/interop'
 import { expect, onTestFinished } from 'vitest'
 import { believedNames } from './believed.ts'
 import { bridgeWorld, type BridgeWorld, long, mediaFire, versions } from './bridge-world.ts'
-
-interface Process {
-  readonly pid: number
-  readonly kind: 'run' | 'duplicity' | 'bridge'
-}
-
-/** The processes that have that home, wherever they came from. */
-function processesOf(home: string): Process[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name): Process[] => {
-      try {
-        if (!readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(`HOME=${home}`)) return []
-        const words = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0')
-        const isNode = basename(readlinkSync(`/proc/${name}/exe`)).startsWith('node')
-        if (isNode && words[2] === 'rpc') return [{ pid: Number(name), kind: 'bridge' }]
-        if (isNode) return [{ pid: Number(name), kind: 'run' }]
-        return words[0]!.includes('python') ? [{ pid: Number(name), kind: 'duplicity' }] : []
-      } catch {
-        // It has ended meanwhile.
-        return []
-      }
-    })
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20))
-}
+import { type Process, processesOf, until } from './processes.ts'
 
 /** Starts a full backup that stands still in its first upload. */
 async function stalled(world: BridgeWorld, more: readonly string[] = []) {
@@ -92,7 +63,9 @@ for (const version of versions) {
       expect(names('/Backup')).toEqual(believedNames(world.home, false))
     },
   )
+}
 
+for (const version of long ? versions : versions.slice(0, 1)) {
   itWith(
     [duplicityPeer(version)],
     `with duplicity ${version} a bridge that is killed is told and started again`,
@@ -110,7 +83,9 @@ for (const version of versions) {
       expect(names('/Backup')).toEqual(believedNames(world.home, false))
     },
   )
+}
 
+for (const version of long ? versions : versions.slice(1)) {
   itWith([duplicityPeer(version)], `a killed duplicity ${version} takes its bridge with it`, async () => {
     const world = await bridgeWorld(version)
     const { signal, ended, names } = await stalled(world)
