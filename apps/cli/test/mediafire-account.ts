@@ -3,10 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { tempDir } from '@coalmine/fixtures'
 import { type Emulator, type EmulatorOptions, startEmulator } from '@coalmine/mediafire-emulator'
-import { afterAll, onTestFinished } from 'vitest'
-import { endShared, type Outcome, runShared, type World, world, type WorldRun } from './coalmine.ts'
-
-afterAll(endShared)
+import { onTestFinished } from 'vitest'
+import { type Outcome, runShared, type World, world, type WorldRun } from './coalmine.ts'
 
 const email = 'me@example.com'
 const password = 'Pa55w0rd-that-nobody-sees'

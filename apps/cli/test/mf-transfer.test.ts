@@ -5,10 +5,12 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { itWith, run } from '@coalmine/fixtures'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { Landing, landingProblem } from '../src/lib/mf/landing.ts'
-import { program, said } from './coalmine.ts'
+import { endShared, program, said } from './coalmine.ts'
 import { jsonLines, type MediaFireWorld, mediaFireWorld, noise, plant, sha256 } from './mediafire-account.ts'
+
+afterAll(endShared)
 
 async function until(what: () => boolean): Promise<void> {
   for (let tries = 0; tries < 2000 && !what(); tries++) await new Promise((resolve) => setTimeout(resolve, 10))

@@ -1,10 +1,12 @@
 // Daily use of an account: `coalmine mf …`. Judges: the emulator's own account and request log, and hashes of contents.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { mfVerbs } from '../src/lib/mf/verbs.ts'
-import { said } from './coalmine.ts'
+import { endShared, said } from './coalmine.ts'
 import { jsonLines, mediaFireWorld, noise, plant, sha256 } from './mediafire-account.ts'
+
+afterAll(endShared)
 
 /** By verb and option: a test in which it changes the outcome. The last test holds them against the table. */
 const tested = new Set<string>()
@@ -165,7 +167,7 @@ describe('coalmine mf put and get', () => {
     const none = await mf(['ls'], { env: { MEDIAFIRE_PASSWORD: undefined } })
     expect([none.code, none.err]).toEqual([
       51,
-      'Cannot sign in to MediaFire: there is no password; set MEDIAFIRE_PASSWORD\n',
+      'Cannot sign in to MediaFire: there is no password; set MEDIAFIRE_PASSWORD, or "coalmine login mf" keeps one, --credential-command brings one\n',
     ])
     expect((await mf(['ls'], { env: { MEDIAFIRE_EMAIL: undefined } })).err).toContain('whose account')
   })

@@ -937,6 +937,8 @@ describe('options of every run', () => {
   for (const name of ['encrypt-key', 'hidden-encrypt-key', 'sign-key', 'encrypt-sign-key']) tested.add(name)
   for (const name of ['encrypt-secret-keyring', 'use-agent']) tested.add(name)
 
+  // Of signing in: login.test.ts.
+  for (const name of ['credential-command', 'store', 'sign-in']) tested.add(name)
   // Of `mf`, where each is tested with each verb: mf.test.ts.
   for (const name of ['existing', 'recursive', 'purge', 'one-time']) tested.add(name)
 

@@ -5,7 +5,7 @@ import { inSession, sessionEnv } from './secret-service.ts'
 // Runs a program on a terminal of its own, answers each question with the next line (or the signal it names), prints what
 // the terminal showed.
 const terminal = `
-import os, pty, sys, json, select
+import os, pty, re, sys, json, select
 answers = json.loads(sys.argv[1])
 pid, fd = pty.fork()
 if pid == 0:
@@ -21,7 +21,7 @@ while True:
     if not data:
         break
     shown += data
-    if (shown.rstrip(b"\\r\\n").endswith(b": ")) and b"assphrase" in shown.split(b"\\n")[-1] and answers:
+    if (shown.rstrip(b"\\r\\n").endswith(b": ")) and re.search(b"assphrase|assword", shown.split(b"\\n")[-1]) and answers:
         answer = answers.pop(0)
         if answer.startswith("kill "):
             os.kill(pid, int(answer[5:]))
@@ -37,10 +37,10 @@ export async function onTerminal(
   folder: string,
   args: readonly string[],
   answers: readonly string[],
-  options: { secretService?: boolean } = {},
+  options: { secretService?: boolean; env?: Readonly<Record<string, string>> } = {},
 ) {
   const argv = ['python3', '-c', terminal, JSON.stringify(answers), process.execPath, program, ...args]
   const words = options.secretService === true ? inSession(argv) : argv
-  const { code, stdout } = await run(words, { env: sessionEnv(folder), cwd: folder, timeoutMs: 60_000 })
+  const { code, stdout } = await run(words, { env: sessionEnv(folder, options.env), cwd: folder, timeoutMs: 60_000 })
   return { code, shown: stdout.toString() }
 }

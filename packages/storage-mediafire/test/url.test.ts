@@ -1,5 +1,5 @@
 import { collect, fromBytes } from '@coalmine/bytes'
-import type { MediaFireEvent } from '@coalmine/mediafire'
+import { type MediaFireEvent, passwordAuth } from '@coalmine/mediafire'
 import { createRegistry, type OpenContext, StorageError } from '@coalmine/storage'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openMediaFireUrl } from '../src/index.ts'
@@ -60,6 +60,37 @@ describe('openMediaFireUrl()', async () => {
     expect(error).toMatchObject({ code, operation: 'open' })
     expect((error as Error).message).toContain(words)
     expect((error as Error).message).not.toContain('s3cret')
+  })
+
+  it('auth is asked how to sign in, unless the URL says it; nothing is as if it was not there', async () => {
+    const asked: unknown[] = []
+    const open = (url: string, env: NonNullable<OpenContext['env']>, answers: boolean) =>
+      createRegistry({
+        mf: (parsed, context) =>
+          openMediaFireUrl(parsed, context, {
+            auth: async (who) => {
+              asked.push(who)
+              return answers ? passwordAuth(account) : undefined
+            },
+          }),
+      }).open(url, { env })
+    for (const [url, env, answers] of [
+      ['mf://One', server, true],
+      ['mf://you%40example.com@mediafire.com/Two', server, true],
+      ['mf://Three', own, false],
+      [`mf://me%40example.com:${typed}@mediafire.com/Four`, server, true],
+    ] as const) {
+      const storage = await open(url, env, answers)
+      await storage.put('x', fromBytes(bytesOf(10)))
+      await storage.close()
+    }
+    expect(asked).toEqual([
+      { email: undefined, named: false },
+      { email: 'you@example.com', named: true },
+      { email: account.email, named: false },
+    ])
+    const paths = emulator.account().files.map(({ path }) => path)
+    expect(paths).toEqual(expect.arrayContaining(['/One/x', '/Two/x', '/Three/x', '/Four/x']))
   })
 
   it('a wrong password is one sentence, tried once, and no secret is in an error or an event', async () => {

@@ -16,6 +16,8 @@ export type ActionName =
   | 'remove-all-inc-of-but-n-full'
   | 'passphrase'
   | 'keyring'
+  | 'login'
+  | 'logout'
   | 'mf'
   | 'explain'
   | 'select'
@@ -137,6 +139,14 @@ export const actionTable: readonly ActionRow[] = [
     help: "keep a passphrase in the system's keyring (Secret Service), or remove it",
     own: true,
   },
+  {
+    name: 'login',
+    aliases: [],
+    arguments: 'mf [EMAIL]',
+    help: 'sign in to MediaFire, and keep the password in the keyring (or as --store says) for later runs',
+    own: true,
+  },
+  { name: 'logout', aliases: [], arguments: 'mf [EMAIL]', help: 'forget what "login" has kept', own: true },
   {
     name: 'mf',
     aliases: [],

@@ -27,7 +27,7 @@ export function helpText(): string {
     ...table(actions),
     '  Two arguments without an action: a folder and a URL back up, a URL and a folder restore.',
     '',
-    'Files of a MediaFire account (MEDIAFIRE_EMAIL, MEDIAFIRE_PASSWORD):',
+    'Files of a MediaFire account (MEDIAFIRE_EMAIL, MEDIAFIRE_PASSWORD, or "coalmine login mf"):',
     ...table(verbs),
     '  PATH is /Folder/File or mf:/Folder/File as it is, mf://Folder/File with escapes, or key:KEY.',
     '',

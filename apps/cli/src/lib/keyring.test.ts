@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tempDir } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
-import { forgetInKeyring, keepInKeyring, passphraseInKeyring } from './keyring.ts'
+import { forgetInKeyring, keepInKeyring, secretInKeyring } from './keyring.ts'
 
 const { signal } = new AbortController()
 
@@ -26,7 +26,7 @@ process.stdout.write(JSON.stringify({ secret: Buffer.from(seen).toString('base64
 describe('the process that asks the keyring', () => {
   it('is given a secret by a pipe alone', async () => {
     const script = await program(echo)
-    const seen = (await passphraseInKeyring('docs', { signal, script }))!.toString()
+    const seen = (await secretInKeyring('docs', { signal, script }))!.toString()
     expect(seen).toContain('{"verb":"get","account":"docs"}[]{')
     const store = await program(echo.replace('existed: true', "error: seen.replace(/^[^]*?}/, '')"))
     const rest = keepInKeyring('docs', Buffer.from('hunter2'), { signal, script: store })
@@ -36,14 +36,14 @@ describe('the process that asks the keyring', () => {
 
   it('is ended when it takes too long, or the run is stopped', async () => {
     const script = await program('setInterval(() => undefined, 1000)')
-    await expect(passphraseInKeyring('docs', { signal, script, limitMs: 200 })).rejects.toThrow(
+    await expect(secretInKeyring('docs', { signal, script, limitMs: 200 })).rejects.toThrow(
       'Cannot take the passphrase from the keyring: it did not answer within 0.2 s; does it wait to be unlocked?',
     )
     const controller = new AbortController()
-    const asked = passphraseInKeyring('docs', { signal: controller.signal, script })
+    const asked = secretInKeyring('docs', { signal: controller.signal, script })
     setTimeout(() => controller.abort(new Error('stopped')), 50)
     await expect(asked).rejects.toThrow('stopped')
-    await expect(passphraseInKeyring('docs', { signal: controller.signal, script })).rejects.toThrow('stopped')
+    await expect(secretInKeyring('docs', { signal: controller.signal, script })).rejects.toThrow('stopped')
   })
 
   it.each([
@@ -66,7 +66,7 @@ describe('the process that asks the keyring', () => {
 
   it('tells nothing from no secret', async () => {
     const script = await program('process.stdout.write(JSON.stringify({ secret: null, existed: false }))')
-    expect(await passphraseInKeyring('docs', { signal, script })).toBeUndefined()
+    expect(await secretInKeyring('docs', { signal, script })).toBeUndefined()
     expect(await forgetInKeyring('docs', { signal, script })).toBe(false)
   })
 
@@ -74,14 +74,14 @@ describe('the process that asks the keyring', () => {
     const built = fileURLToPath(new URL('../../dist/lib/keyring-process.js', import.meta.url))
     const script = join(await tempDir('keyring'), 'alone.mjs')
     copyFileSync(built, script)
-    await expect(passphraseInKeyring('docs', { signal, script })).rejects.toThrow(
+    await expect(secretInKeyring('docs', { signal, script })).rejects.toThrow(
       'its library @napi-rs/keyring is not installed or does not run here',
     )
   })
 
   it.each(['darwin', 'win32', 'freebsd'] as const)('is not started on %s, where nobody tried it', async (platform) => {
     const script = await program('throw new Error("started")')
-    await expect(passphraseInKeyring('docs', { signal, script, platform })).rejects.toMatchObject({
+    await expect(secretInKeyring('docs', { signal, script, platform })).rejects.toMatchObject({
       exitCode: 33,
       message: expect.stringContaining('it was tried with the Secret Service of Linux only') as string,
     })

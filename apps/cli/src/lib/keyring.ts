@@ -13,24 +13,28 @@ export interface KeyringOptions {
   readonly platform?: NodeJS.Platform
   /** The program that talks to the keyring. */
   readonly script?: string
+  /** What is kept, for messages; the passphrase. */
+  readonly what?: string
 }
 
-/** @returns the passphrase, `undefined` when there is none under this name. */
-export async function passphraseInKeyring(account: string, options: KeyringOptions): Promise<Buffer | undefined> {
-  const { secret } = await askKeyring({ verb: 'get', account }, 'take the passphrase from', options)
+/** @returns what is kept, `undefined` when there is nothing under this name. */
+export async function secretInKeyring(account: string, options: KeyringOptions): Promise<Buffer | undefined> {
+  const { secret } = await askKeyring({ verb: 'get', account }, 'take', options)
   return typeof secret === 'string' ? Buffer.from(secret, 'base64') : undefined
 }
 
-/** Keeps a passphrase, in place of the one before. */
+/** Keeps something, in place of what was there before. */
 export async function keepInKeyring(account: string, passphrase: Buffer, options: KeyringOptions): Promise<void> {
   const request = { verb: 'set', account, secret: passphrase.toString('base64') } as const
-  await askKeyring(request, 'store the passphrase in', options)
+  await askKeyring(request, 'store', options)
 }
 
 /** @returns whether there was one. */
 export async function forgetInKeyring(account: string, options: KeyringOptions): Promise<boolean> {
-  return (await askKeyring({ verb: 'forget', account }, 'remove the passphrase from', options)).existed === true
+  return (await askKeyring({ verb: 'forget', account }, 'remove', options)).existed === true
 }
+
+const prepositions = { take: 'from', store: 'in', remove: 'from' } as const
 
 const builtScript = fileURLToPath(
   new URL(`./keyring-process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
@@ -39,9 +43,11 @@ const builtScript = fileURLToPath(
 /** @throws CommandError when the keyring cannot be used, the signal's reason when the run is stopped. */
 async function askKeyring(
   request: KeyringRequest,
-  what: string,
-  { signal, limitMs = 120_000, platform = process.platform, script = builtScript }: KeyringOptions,
+  verb: keyof typeof prepositions,
+  options: KeyringOptions,
 ): Promise<Exclude<KeyringAnswer, { error: string }>> {
+  const { signal, limitMs = 120_000, platform = process.platform, script = builtScript } = options
+  const what = `${verb} ${options.what ?? 'the passphrase'} ${prepositions[verb]}`
   const failed = (reason: string, cause?: unknown) =>
     new CommandError(exitCode.user, `Cannot ${what} the keyring: ${displayPath(rawFromText(reason))}`, { cause })
   if (platform !== 'linux') {

@@ -10,12 +10,17 @@ import { oneLine } from './visible.ts'
 const triesOfClient = 3
 
 /** Opens a storage with what the options say about trying again and waiting. */
-export async function openStorageUrl(url: RawPath, { settings, log, signal }: Context): Promise<Storage> {
+export async function openStorageUrl(url: RawPath, context: Context): Promise<Storage> {
+  const { settings, log, signal } = context
   const storages = createRegistry({
-    file: async (parsed, context) => (await import('@coalmine/storage-file')).openFileUrl(parsed, context),
-    mf: async (parsed, context) =>
-      (await import('@coalmine/storage-mediafire')).openMediaFireUrl(parsed, context, {
+    file: async (parsed, open) => (await import('@coalmine/storage-file')).openFileUrl(parsed, open),
+    mf: async (parsed, open) =>
+      (await import('@coalmine/storage-mediafire')).openMediaFireUrl(parsed, open, {
         client: { tries: triesOfClient },
+        auth: async ({ email, named }) => {
+          const variables = named ? ['BACKEND_PASSWORD', 'FTP_PASSWORD'] : ['MEDIAFIRE_PASSWORD']
+          return (await import('./mf/sign-in.ts')).findSignIn({ email, variables }, context)
+        },
         onWarning: (warning) => log.warning(`${oneLine(parsed.display)}: ${warning}`),
         onEvent: (event) => log.debug(`MediaFire: ${oneLine(mediaFireWords(event))}`),
       }),

@@ -280,6 +280,26 @@ export const optionTable: readonly OptionRow[] = [
     actions: ['passphrase'],
   },
   {
+    name: 'credential-command',
+    type: 'text',
+    argument: 'COMMAND',
+    help: 'sign in to MediaFire by what COMMAND prints: a password, or JSON (run without a shell)',
+  },
+  {
+    name: 'store',
+    type: 'text',
+    argument: 'WHERE',
+    help: 'keep the credential in the keyring (default), or in a file of mode 0600: file',
+    actions: ['login'],
+  },
+  {
+    name: 'sign-in',
+    type: 'text',
+    argument: 'WAY',
+    help: 'by password (default), through the form of the website (web), or with the cookie of a browser (cookie)',
+    actions: ['login'],
+  },
+  {
     name: 'existing',
     type: 'text',
     argument: 'WHAT',

@@ -124,9 +124,9 @@ async function fromVariables(
 
 /** Asked only when said: a keyring may open a window and wait for somebody, which in a nightly run nobody would see. */
 async function fromKeyring(keyring: KeyringPlace, signal: AbortSignal): Promise<FoundPassphrase> {
-  const { passphraseInKeyring } = await import('./keyring.ts')
+  const { secretInKeyring } = await import('./keyring.ts')
   const account = keyring.account()
-  const bytes = await passphraseInKeyring(account, { signal })
+  const bytes = await secretInKeyring(account, { signal })
   if (bytes !== undefined) return { bytes, from: 'the keyring' }
   const shown = displayPath(rawFromText(account))
   throw new CommandError(
@@ -171,7 +171,7 @@ const mostInputBytes = 65_536
  *
  * @throws CommandError when there is too much of it.
  */
-async function readInputLine(signal: AbortSignal): Promise<Buffer> {
+export async function readInputLine(signal: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of addAbortSignal(signal, process.stdin) as AsyncIterable<Buffer>) {
@@ -195,7 +195,7 @@ function firstLine(content: Buffer): Buffer {
 }
 
 /** Words of a command: split at blanks, `'…'`, `"…"` and `\` as in a shell; nothing is expanded. */
-export function splitCommand(command: string): string[] {
+export function splitCommand(command: string, what = 'passphrase command'): string[] {
   const words: string[] = []
   let word: string | undefined
   let quote: string | undefined
@@ -209,7 +209,7 @@ export function splitCommand(command: string): string[] {
       word = undefined
     } else word = (word ?? '') + char
   }
-  if (quote !== undefined) throw new UsageError(`Cannot read the passphrase command: a ${quote} is not closed`)
+  if (quote !== undefined) throw new UsageError(`Cannot read the ${what}: a ${quote} is not closed`)
   if (word !== undefined) words.push(word)
   return words
 }

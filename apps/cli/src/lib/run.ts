@@ -132,6 +132,10 @@ async function dispatch(action: ActionName, operands: readonly RawPath[], contex
       return (await import('./actions/recovery-card.ts')).recoveryCard(operands, context)
     case 'keyring':
       return (await import('./actions/keyring.ts')).keyring(operands, context)
+    case 'login':
+      return (await import('./actions/login.ts')).login(operands, context)
+    case 'logout':
+      return (await import('./actions/login.ts')).logout(operands, context)
     case 'mf':
       return (await import('./actions/mf.ts')).mf(operands, context)
     case 'passphrase':

@@ -1,4 +1,10 @@
-import { createMediaFire, type MediaFireEvent, type MediaFireOptions, passwordAuth } from '@coalmine/mediafire'
+import {
+  type AuthProvider,
+  createMediaFire,
+  type MediaFireEvent,
+  type MediaFireOptions,
+  passwordAuth,
+} from '@coalmine/mediafire'
 import { type OpenContext, type Storage, StorageError, type StorageUrl } from '@coalmine/storage'
 import { createMediaFireStorage, type MediaFireStorageOptions } from './media-fire-storage.ts'
 import { nameProblem } from './names.ts'
@@ -9,6 +15,16 @@ export interface OpenMediaFireOptions extends Pick<
 > {
   /** For the client: clock, pauses, tries, limits. */
   readonly client?: Omit<MediaFireOptions, 'auth' | 'baseUrl' | 'onEvent'>
+  /**
+   * Asked first how to sign in, unless the URL has a password: from a keyring, with a cookie. `undefined` is as if it was not
+   * there.
+   */
+  readonly auth?: (who: {
+    /** Of the URL, or of `MEDIAFIRE_EMAIL`. */
+    readonly email?: string
+    /** The URL names the user. */
+    readonly named: boolean
+  }) => Promise<AuthProvider | undefined>
   /** What the client does: calls, tries, sessions; never a secret. */
   readonly onEvent?: (event: MediaFireEvent) => void
 }
@@ -36,19 +52,24 @@ export async function openMediaFireUrl(
   context: OpenContext = {},
   options: OpenMediaFireOptions = {},
 ): Promise<Storage> {
-  const { client, onEvent, ...rest } = options
+  const { client, onEvent, auth: ask, ...rest } = options
   const { env = {} } = context
   const { display } = url
   const folder = folderOf(url)
   const baseUrl = wordOf(env, 'COALMINE_MEDIAFIRE_URL')
-  const { email, password } = await accountOf(url, context)
+  const named = url.host !== undefined && url.user !== undefined
+  const email = named ? url.user : wordOf(env, 'MEDIAFIRE_EMAIL')
+  const given = url.password === undefined ? await ask?.({ email, named }) : undefined
+  const account = given ?? (await accountOf(url, context))
   try {
-    const auth = passwordAuth({
-      email,
-      password,
-      applicationId: wordOf(env, 'COALMINE_MEDIAFIRE_APP_ID'),
-      apiKey: wordOf(env, 'COALMINE_MEDIAFIRE_APP_KEY'),
-    })
+    const auth =
+      'open' in account
+        ? account
+        : passwordAuth({
+            ...account,
+            applicationId: wordOf(env, 'COALMINE_MEDIAFIRE_APP_ID'),
+            apiKey: wordOf(env, 'COALMINE_MEDIAFIRE_APP_KEY'),
+          })
     // What a server on this machine lists is not late.
     const listLagMs = rest.listLagMs ?? (baseUrl?.startsWith('http:') === true ? 0 : undefined)
     const opened = createMediaFire({ ...client, baseUrl, auth, onEvent })
