@@ -2,14 +2,17 @@
 // with the client, and for what is restored the tree itself.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { AccountView } from '@coalmine/mediafire-emulator'
 import { diffTrees, nastyTree, snapshotTree, tempDir } from '@coalmine/fixtures'
-import { expect, it, onTestFinished } from 'vitest'
-import { said, world } from './coalmine.ts'
+import { afterAll, expect, it, onTestFinished } from 'vitest'
+import { endShared, runShared, said, world } from './coalmine.ts'
+import { mediaFireWorld } from './mediafire-account.ts'
+
+afterAll(endShared)
 
 const emulatorPackage = createRequire(import.meta.url).resolve('@coalmine/mediafire-emulator/package.json')
 const emulatorProgram = join(dirname(emulatorPackage), 'bin', 'mediafire-emulator.js')
@@ -137,6 +140,56 @@ it('a wrong password is one sentence and code 51; a full account 53, and there i
   const again = await run(['full', ...source], { env: right })
   expect(again.code, said(again)).toBe(0)
   expect((await service.account()).files).toHaveLength(3)
+})
+
+it('a full backup is compared with the room that is left, before anything is stored', async () => {
+  const { env, emulator, folder } = await mediaFireWorld()
+  const coalmine = (...args: string[]) => runShared(folder, [...args, '--no-encryption'], { env })
+  mkdirSync(join(folder, 'source'))
+  writeFileSync(join(folder, 'source', 'zeros'), Buffer.alloc(300_000))
+  emulator.changeAccount({ baseStorage: 200_000, bonusStorage: 0 })
+  const plain = await coalmine('full', 'source', 'mf://B', '--no-compression')
+  expect(plain.code, said(plain)).toBe(53)
+  expect(plain.err).toBe('Cannot back up: the account has 195 KB left, and the files have 293 KB\n')
+  expect([emulator.account().folders, emulator.log.count('upload/*')]).toEqual([[], 0])
+  const told =
+    'The backup may not fit: the account has 195 KB left, and the files have 293 KB before they are compressed'
+  const packed = await coalmine('full', 'source', 'mf://B')
+  expect(packed.code, said(packed)).toBe(0)
+  expect(packed.out).toContain(told)
+  emulator.changeAccount({ baseStorage: 400_000 })
+  const roomy = await coalmine('full', 'source', 'mf://C', '--no-compression')
+  expect([roomy.code, roomy.out.includes('may not fit')], said(roomy)).toEqual([0, false])
+})
+
+it('a folder that others can see is told at each run, and made private by the next backup; --mf-purge is taken', async () => {
+  const { env, emulator, folder, mf } = await mediaFireWorld()
+  const coalmine = async (...args: string[]) => {
+    const outcome = await runShared(folder, args, { env })
+    expect(outcome.code, said(outcome)).toBe(0)
+    return outcome.out
+  }
+  mkdirSync(join(folder, 'source'))
+  const full = ['full', 'source', 'mf://B', '--no-encryption']
+  expect(await coalmine(...full)).not.toContain('folder is')
+  expect((await mf(['publish', '/B'])).code).toBe(0)
+  const seen = 'mf://B: the folder is public: whoever has its address sees what is in it\n'
+  expect(await coalmine('collection-status', 'mf://B')).toContain(seen)
+  expect(await coalmine('list-current-files', 'mf://B')).toContain(seen)
+  expect(await coalmine(...full)).toContain('mf://B: the folder was public, and has been made private\n')
+  expect(emulator.account().folders[0]!.privacy).toBe('private')
+  expect(await coalmine('collection-status', 'mf://B')).not.toContain('folder is')
+  for (const [field, words] of [
+    ['shared', 'the folder is shared: others can see what is in it'],
+    ['dropbox_enabled', 'strangers may put files into the folder: its filedrop is on'],
+  ] as const) {
+    const set = { [`folder_info.${field}`]: 'yes' }
+    emulator.faults.add({ call: 'folder/get_info', fault: { kind: 'patch', set } })
+    expect(await coalmine('collection-status', 'mf://B')).toContain(`mf://B: ${words}\n`)
+    emulator.faults.clear()
+  }
+  await coalmine('remove-all-but-n-full', '1', '--force', '--mf-purge', 'mf://B')
+  expect([emulator.account().files.length, emulator.account().trash]).toEqual([3, []])
 })
 
 /** Names and bytes of every file below a folder. */

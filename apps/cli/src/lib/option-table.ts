@@ -365,5 +365,7 @@ export const optionTable: readonly OptionRow[] = [
   },
   { name: 'help', short: 'h', type: 'flag', help: 'this text' },
   { name: 'version', short: 'V', type: 'flag', help: 'the version' },
+  // What is deleted is purged anyway (decision 017): scripts of the real program may say so.
+  { name: 'mf-purge', type: 'flag', help: '', hidden: true },
   { name: 'current-time', type: 'integer', argument: 'SECONDS', help: '', hidden: true, least: 1 },
 ]

@@ -18,6 +18,7 @@ import { CommandError, exitCode } from '../exit-codes.ts'
 import { conditionsOf, goesOn } from '../going-on.ts'
 import { hasRecipients } from '../keys.ts'
 import { Progress } from '../progress.ts'
+import { hasAccount, requireRoom } from '../room.ts'
 import { type Context, localPath, Session } from '../session.ts'
 import { canonicalSource, openableSource, requireSameSource } from '../source.ts'
 import { formatStatistics } from '../statistics-text.ts'
@@ -125,7 +126,9 @@ async function write(work: Work): Promise<void> {
   const startMs = Date.now()
   const isDry = settings.flag('dry-run')
   const showsProgress = settings.flag('progress')
-  const total = showsProgress && !isDry ? await totalBytes(choice, signal) : 0
+  const looksAhead = head === undefined && !work.resume && hasAccount(session.storage)
+  const total = (showsProgress || looksAhead) && !isDry ? await totalBytes(choice, signal) : 0
+  if (looksAhead && !isDry) await requireRoom(session.storage, total, context)
   const progress = showsProgress ? new Progress(log, total, settings.integer('progress-rate') ?? 3) : undefined
   let bytes = 0
   const onEvent = (event: BackupEvent) => {
