@@ -1,5 +1,6 @@
 import { CommandError, usageError } from './command-error.ts'
 import { helpText } from './help.ts'
+import type { PlaceOptions } from './install.ts'
 import { requireNoPassword } from './open-storage.ts'
 import { serveStandardStreams } from './rpc-command.ts'
 import { runProgram } from './run-program.ts'
@@ -28,6 +29,20 @@ async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv): Promis
       await serveStandardStreams(url)
       return 0
     }
+    case 'install':
+      return say(await (await import('./install.ts')).install(placeOptions(command, words, env)))
+    case 'uninstall':
+      return say(await (await import('./install.ts')).uninstall(placeOptions(command, words, env)))
+    case 'status': {
+      const { lines, isEffective } = await (await import('./install.ts')).status(placeOptions(command, words, env))
+      say(lines)
+      return isEffective ? 0 : 1
+    }
+    case 'doctor': {
+      const [url, rest] = words[0]?.includes('://') === true ? [words[0], words.slice(1)] : [undefined, words]
+      const options = { ...placeOptions(command, rest, env), url, say: (line: string) => void say([line]) }
+      return (await (await import('./doctor.ts')).examine(options)) ? 0 : 1
+    }
     case '--help':
     case '-h':
     case 'help':
@@ -43,6 +58,21 @@ async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv): Promis
         `Cannot run "${shorten(command)}": there is no such command; "duplicity-bridge --help" tells what there is`,
       )
   }
+}
+
+function placeOptions(command: string, words: readonly string[], env: NodeJS.ProcessEnv): PlaceOptions {
+  const system = words.includes('--system')
+  const options = parseOptions(
+    command,
+    words.filter((word) => word !== '--system'),
+    ['duplicity', 'python'],
+  )
+  return { system, env, duplicity: options.get('duplicity'), python: options.get('python') }
+}
+
+function say(lines: readonly string[]): number {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''))
+  return 0
 }
 
 /** `--name value` and `--name=value`, each once. */

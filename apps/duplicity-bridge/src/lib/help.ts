@@ -3,6 +3,11 @@ export const helpText = `duplicity-bridge: a stock duplicity on Coalmine's stora
 
   duplicity-bridge run -- duplicity full ~/Documents mf://Backup
       Runs duplicity, or a script that starts it, with our schemes; installs nothing
+  duplicity-bridge install [--system] [--duplicity PATH] [--python PATH]
+      Makes plain duplicity know our schemes: for you, with --system for everybody, in an environment of pipx there
+  duplicity-bridge uninstall [--system] …, duplicity-bridge status …
+  duplicity-bridge doctor [URL] …
+      Versions, paths, what is behind mf://; with a URL: signs in, and puts, gets and deletes a small object
   duplicity-bridge rpc [--storage URL]
       Calls of a storage as JSON-RPC on standard input and output, for programs in any language
 
