@@ -113,7 +113,11 @@ async function copyOf(storage: Storage): Promise<Storage> {
   return copy
 }
 
-const localOf = ({ archiveDir }: World) => readdirSync(join(archiveDir, 'coalmine')).sort()
+/** But for what is known of the files of the newest set that was written in one run. */
+const localOf = ({ archiveDir }: World) =>
+  readdirSync(join(archiveDir, 'coalmine'))
+    .filter((name) => name !== 'files')
+    .sort()
 
 /** Contents of the whole files of a set, each compared with its signature. */
 async function contentsOf(storage: Storage, prefix: string): Promise<Map<string, Buffer>> {

@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { collect, fromBytes, type RawPath } from '@coalmine/bytes'
 import { encryptMessage } from '@coalmine/openpgp'
 import {
@@ -37,6 +37,7 @@ export async function makeSeeds(): Promise<number> {
   }
   try {
     for (const [label, input] of Object.entries(texts())) seed(label.split(' ')[0]!, label.split(' ')[1]!, input)
+    for (const [label, input] of Object.entries(fileIndexes())) seed('file-index', label, input)
     for (const [label, input] of await archives()) seed('tar', label, input)
     for (const [label, input] of sets()) seed(label.split(' ')[0]!, label.split(' ')[1]!, input)
     for (const [label, input] of await differences()) seed(label.split(' ')[0]!, label.split(' ')[1]!, input)
@@ -46,6 +47,29 @@ export async function makeSeeds(): Promise<number> {
     rmSync(folder, { recursive: true })
   }
   return count
+}
+
+/** Nobody else writes these. */
+function fileIndexes(): Record<string, Buffer> {
+  const head = Buffer.concat([bytes('coalmine files 1'), Buffer.from(Float64Array.of(1 / 3).buffer)])
+  const block = (payload: Buffer, length = payload.length) => {
+    const start = Buffer.alloc(8)
+    start.writeUInt32LE(length, 0)
+    start.writeUInt32LE(crc32(payload), 4)
+    return Buffer.concat([start, payload])
+  }
+  const files = (names: readonly string[], shared: readonly number[]) => {
+    const text = bytes(names.join('\0'))
+    const numbers = names.flatMap((_, at) => [at, 999_999_999, 1_700_000_000_000.25, 4096])
+    const parts = [Uint32Array.of(names.length, text.length), Uint16Array.from(shared), Float64Array.from(numbers)]
+    return block(Buffer.concat([...parts.map(({ buffer }) => Buffer.from(buffer)), text]))
+  }
+  const end = block(Buffer.alloc(32, 7), 0)
+  return {
+    empty: Buffer.concat([head, end]),
+    'one-block': Buffer.concat([head, files(['a', 'b/c', 'd', '\xff'], [0, 0, 2, 2]), end]),
+    'two-blocks': Buffer.concat([head, files(['', 'x y'], [0, 0]), files(['z'], [0]), end]),
+  }
 }
 
 function texts(): Record<string, Buffer> {

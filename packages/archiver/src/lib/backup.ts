@@ -1,7 +1,9 @@
 import type { RawPath } from '@coalmine/bytes'
-import { ownerNames, type Owners, type Tree } from '@coalmine/filetree'
+import { ownerNames, type Owners, type Tree, type TreeEntry } from '@coalmine/filetree'
 import {
   type ChainHead,
+  type FileNotes,
+  type KnownFiles,
   type NewSet,
   type Repository,
   RepositoryError,
@@ -88,7 +90,9 @@ export async function backupFull(options: FullBackupOptions): Promise<BackupResu
  */
 export async function backupIncremental(options: IncrementalBackupOptions): Promise<BackupResult> {
   requireNext(options)
-  const run = () => write(options, { ...options, ...basisOf(options) }, incrementalPlan(options))
+  const { repository, head, hostname, localDir } = options
+  const onSkipped = (notes: FileNotes) => repository.renewKnownFiles(head, { hostname, localDir }, notes)
+  const run = () => write({ ...options, onSkipped }, { ...options, ...basisOf(options) }, incrementalPlan(options))
   return withOriginals(run, options)
 }
 
@@ -120,19 +124,19 @@ function fullPlan({ tree }: FullBackupOptions): MakePlan {
 }
 
 function incrementalPlan(options: IncrementalBackupOptions): MakePlan {
-  return (from) => loadContents(from === undefined ? comparison(options) : from(comparison(options)), options.tree)
+  const { repository, head, hostname, localDir } = options
+  const known = () => repository.knownFiles(head, { hostname, localDir })
+  const plan = () => comparison(options, known)
+  return (from) => loadContents(from === undefined ? plan() : from(plan()), options.tree)
 }
 
 type Compared = Pick<IncrementalBackupOptions, 'tree' | 'repository' | 'head' | 'owners' | 'numericOwner'>
 
-function comparison({
-  tree,
-  repository,
-  head,
-  owners = ownerNames(),
-  numericOwner,
-}: Compared): AsyncIterable<StepBatch> {
-  return planIncrement(tree.walk(), repository.state(head), { owners, numeric: numericOwner })
+function comparison(
+  { tree, repository, head, owners = ownerNames(), numericOwner }: Compared,
+  known?: () => Promise<KnownFiles>,
+): AsyncIterable<StepBatch> {
+  return planIncrement(tree.walk(), repository.state(head), { owners, numeric: numericOwner }, known)
 }
 
 function basisOf({ repository, head }: IncrementalBackupOptions): Pick<RunOptions, 'signatureOf'> {
@@ -171,16 +175,19 @@ async function withOriginals<T>(
 }
 
 async function write(
-  options: FullBackupOptions & { skipIfUnchanged?: boolean },
+  options: FullBackupOptions & { skipIfUnchanged?: boolean; onSkipped?: (notes: FileNotes) => Promise<void> },
   runOptions: RunOptions,
   plan: MakePlan,
 ): Promise<BackupResult> {
   const { repository, hostname, localDir, listFiles = true, skipIfUnchanged = false } = options
   const writer = await repository.createSet(options.set)
   try {
-    const { statistics, first, members } = await begin(writer, runOptions, plan)
+    const notes = writer.noteFiles()
+    const onKept = (entry: TreeEntry) => notes?.add(entry)
+    const { statistics, first, members } = await begin(writer, { ...runOptions, onKept }, plan)
     const isNew = writer.resumePoint === undefined
     if (skipIfUnchanged && isNew && first.done === true && statistics.deltaEntries === 0) {
+      if (notes !== undefined) await options.onSkipped?.(notes)
       await writer.abort(undefined, { keep: false })
       return { statistics }
     }

@@ -62,6 +62,8 @@ export interface FileOptions extends SignatureOptions {
   readonly sizeBytes: number
   /** What was there before, by its signature: then the difference is stored instead of the content. */
   readonly basis?: Signature
+  /** Nothing is stored of a file that is still what its basis was made of; there are no members then. */
+  readonly unlessSame?: boolean
 }
 
 /** The beginning of a file that is stored already. */
@@ -73,9 +75,10 @@ export interface StoredBeginning {
 
 /** A regular file that is in memory whole and shorter than a block. */
 export function encodeSmall(meta: EntryMeta, content: Uint8Array, options: FileOptions): Encoded {
-  const { basis } = options
+  const { basis, unlessSame = false } = options
   const action = basis === undefined ? 'snapshot' : 'diff'
   const body = basis === undefined ? content : deltaOf(basis, content)
+  if (unlessSame && basis !== undefined && copiesAll(body, content.length, basis)) return { members: [], bodyBytes: 0 }
   const sums = signature(content, { blockBytes: blockBytesFor(options) })
   const members = [...membersOf(action, meta, body)]
   const signed = encodeSigTarMember({ action: 'signature', meta, signature: sums })
@@ -90,6 +93,21 @@ function listedAs(action: 'snapshot' | 'diff'): 'new' | 'changed' {
 function deltaOf(basis: Signature, content: Uint8Array): Uint8Array {
   const encoder = new DeltaEncoder(basis)
   return concat([...encoder.push(content), ...encoder.finish()])
+}
+
+/** Whether a delta makes nothing else than the content that its basis was made of: one copy of all of its blocks. */
+function copiesAll(delta: Uint8Array, contentBytes: number, { weak, blockBytes }: Signature): boolean {
+  if (Math.ceil(contentBytes / blockBytes) !== weak.length) return false
+  // Behind the magic the command, and the one that ends it.
+  const code = delta[4]
+  if (code === undefined || contentBytes === 0) return code === 0
+  if (code < 0x45 || code > 0x54) return false
+  const startBytes = 1 << ((code - 0x45) >> 2)
+  const lengthBytes = 1 << ((code - 0x45) & 3)
+  if (delta.length !== 6 + startBytes + lengthBytes || delta.at(-1) !== 0) return false
+  const start = delta.subarray(5, 5 + startBytes)
+  const length = delta.subarray(5 + startBytes, -1).reduce((sum, byte) => sum * 256 + byte, 0)
+  return start.every((byte) => byte === 0) && length === contentBytes
 }
 
 /** A delta may be a little longer than the content, and so longer than a block. */
@@ -116,10 +134,13 @@ export class LargeFile {
   readonly #delta: DeltaEncoder | undefined
   readonly #facts: Mark
   readonly #stored: StoredBeginning | undefined
+  /** What it was made of, when nothing is to be stored of the same. */
+  readonly #unless: Signature | undefined
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
   #bodyBytes = 0
   #failure: unknown
+  #isSame = false
 
   /**
    * @param options.facts - What tells, when a backup is resumed, that the file is still the same.
@@ -136,6 +157,7 @@ export class LargeFile {
     this.#content = content
     this.#sums = new SignatureEncoder({ blockBytes: blockBytesFor(options) })
     if (options.basis !== undefined) this.#delta = new DeltaEncoder(options.basis)
+    if (options.unlessSame === true) this.#unless = options.basis
   }
 
   /** Bytes read so far. */
@@ -146,6 +168,11 @@ export class LargeFile {
   /** Bytes of content or delta that were handed out in members. */
   get bodyBytes(): number {
     return this.#bodyBytes
+  }
+
+  /** Whether it is what its basis was made of, and nothing was to be stored then. */
+  get isSame(): boolean {
+    return this.#isSame
   }
 
   /** What ended the reading early, if something did. */
@@ -176,6 +203,10 @@ export class LargeFile {
     // What is archived already is better than the beginning of what could not be read.
     const isWorthIt = block > 0 || (action === 'snapshot' && this.#bytes > 0)
     if (this.#failure !== undefined && !isWorthIt) return
+    if (block === 0 && this.#unless !== undefined && copiesAll(last, this.#bytes, this.#unless)) {
+      this.#isSame = true
+      return
+    }
     this.#bodyBytes += last.length
     const end = member(action, this.#meta, last, block + 1, true)
     yield { ...end, signature: this.#signature(), listed: listedAs(action) }

@@ -35,8 +35,8 @@ export async function* loadContents(
   }
 }
 
-function wantsContent(step: Step): step is Extract<Step, { step: 'new' | 'changed' }> {
-  if (step.step !== 'new' && step.step !== 'changed') return false
+function wantsContent(step: Step): step is Extract<Step, { step: 'new' | 'changed' | 'touched' }> {
+  if (step.step !== 'new' && step.step !== 'changed' && step.step !== 'touched') return false
   const { kind, size, content } = step.entry
   return kind === 'file' && content === undefined && size < BLOCK_BYTES
 }

@@ -1,5 +1,6 @@
 import { comparePaths, parentPath, type RawPath } from '@coalmine/bytes'
 import type { TreeBatch, TreeEntry, TreeProblem } from '@coalmine/filetree'
+import type { KnownFiles } from '@coalmine/repository'
 import type { SigTarEntry } from '@coalmine/volume-format'
 import { isChanged, type Ownership } from './changed.ts'
 
@@ -10,6 +11,8 @@ export type Step =
   /** A regular file, of which the difference to the signed one is stored. */
   | { readonly step: 'changed'; readonly entry: TreeEntry; readonly old: SigTarEntry }
   | { readonly step: 'unchanged'; readonly entry: TreeEntry }
+  /** A regular file that is unchanged to the real program, and yet not what it was: it is compared with its signature. */
+  | { readonly step: 'touched'; readonly entry: TreeEntry; readonly old: SigTarEntry }
   | { readonly step: 'gone'; readonly old: SigTarEntry }
   /** A socket: no backup holds it. */
   | { readonly step: 'skipped'; readonly entry: TreeEntry }
@@ -37,15 +40,20 @@ const batchSteps = 1024
  *
  * What could not be looked at, and everything below it, is not gone: nothing is said of it, so that its archived state
  * stays.
+ *
+ * @param openKnown - Opens what is known of the files beside what archives hold; called when the first is due.
  */
 export async function* planIncrement(
   tree: AsyncIterable<TreeBatch>,
   archived: AsyncIterable<readonly SigTarEntry[]>,
   ownership: Ownership,
+  openKnown: () => Promise<Asked | undefined> = () => Promise.resolve(undefined),
 ): AsyncGenerator<StepBatch, void, undefined> {
   const olds = new Cursor(archived)
   const lost = new LostPaths()
+  let known: Asked | undefined
   try {
+    known = await openKnown()
     let steps: Step[] = []
     for await (const { entries, problems } of tree) {
       lost.add(problems)
@@ -63,7 +71,16 @@ export async function* planIncrement(
         const same = order === 0 ? old : undefined
         if (same !== undefined) olds.next()
         if (entry.kind !== 'socket') {
-          steps.push(stepOf(entry, same, ownership))
+          let step = stepOf(entry, same, ownership)
+          if (step.step === 'unchanged' && entry.kind === 'file' && same?.action === 'signature') {
+            let judged = known?.judge(entry)
+            while (judged === 'more') {
+              await known!.read()
+              judged = known!.judge(entry)
+            }
+            if (judged === 'other') step = { step: 'touched', entry, old: same }
+          }
+          steps.push(step)
         } else {
           // What was in its place is gone, unless that is the root: then there is nothing left to back up.
           if (same !== undefined && same.path !== '') steps.push({ step: 'gone', old: same })
@@ -84,8 +101,11 @@ export async function* planIncrement(
     if (steps.length > 0) yield { steps, problems: [] }
   } finally {
     await olds.close()
+    await known?.close()
   }
 }
+
+type Asked = Pick<KnownFiles, 'judge' | 'read' | 'close'>
 
 function stepOf(entry: TreeEntry, old: SigTarEntry | undefined, ownership: Ownership): Step {
   if (old?.meta === undefined) return { step: 'new', entry }

@@ -37,7 +37,7 @@ export async function* behind(
     }
     isBehind = true
     if (block === undefined) return true
-    const isFile = (step.step === 'new' || step.step === 'changed') && step.entry.kind === 'file'
+    const isFile = step.step !== 'gone' && step.step !== 'unchanged' && step.entry.kind === 'file'
     if (order === 0 && isFile && hasMark(step.entry, mark)) return true
     throw new SplitFileChanged()
   }

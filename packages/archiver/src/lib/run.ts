@@ -1,5 +1,5 @@
 import { comparePaths, displayPath, type RawPath } from '@coalmine/bytes'
-import { ownerNames, type Owners, type Tree, type TreeProblem } from '@coalmine/filetree'
+import { ownerNames, type Owners, type Tree, type TreeEntry, type TreeProblem } from '@coalmine/filetree'
 import { RdiffError, readSignature, type Signature } from '@coalmine/rdiff'
 import type { Member, ResumePoint } from '@coalmine/repository'
 import type { SigTarEntry } from '@coalmine/volume-format'
@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly onEvent?: (event: BackupEvent) => void
   /** Gives the signature of an archived file that was too large to come with its entry. */
   readonly signatureOf?: (old: SigTarEntry) => Promise<Uint8Array | undefined>
+  /** Called with each regular file whose archived state is, with this set, what the entry says; in the order of paths. */
+  readonly onKept?: (entry: TreeEntry) => void
 }
 
 /** Carries out a plan: what comes of it are the members of volumes, with their signatures, and statistics. */
@@ -59,7 +61,7 @@ export class BackupRun {
       let members: Member[] = []
       for (const step of batch.steps) {
         if (!this.#takesIn(step)) continue
-        const basis = step.step === 'changed' ? await this.#basisOf(step.old) : undefined
+        const basis = step.step === 'changed' || step.step === 'touched' ? await this.#basisOf(step.old) : undefined
         const encoded = this.#encode(step, basis)
         if (encoded !== undefined) {
           members.push(...encoded.members)
@@ -78,6 +80,8 @@ export class BackupRun {
   /** Counts what an interrupted run has stored, as far as it can be told without reading it again. */
   stored(step: Step): void {
     if (!this.#takesIn(step)) return
+    // Whether anything of it was stored is not known; mostly it is not.
+    if (step.step === 'touched') return this.#countUnchanged(step.entry)
     const { statistics } = this
     statistics.deltaEntries += 1
     if (step.step === 'gone') {
@@ -100,6 +104,7 @@ export class BackupRun {
       for (const step of batch.steps) {
         if (!this.#takesIn(step)) continue
         if (step.step === 'gone') this.#countGone(step.old)
+        else if (step.step === 'touched') this.#countUnchanged(step.entry)
         else this.#count(step, step.entry.size)
       }
     }
@@ -113,16 +118,18 @@ export class BackupRun {
       return encodeDeleted(step.old.path, step.old.meta?.kind === 'file')
     }
     const { entry } = step
-    if (entry.kind !== 'file') {
+    if (step.step !== 'touched' && entry.kind !== 'file') {
       this.#count(step, entry.size)
       return encodeOther(metaOf(entry, this.#owners))
     }
     if (entry.content === undefined) return undefined
     const { content, size } = entry
-    this.#count(basis === undefined ? asNew(step) : step, content.length)
-    const options = { ...this.#options.signatures, sizeBytes: size, basis }
+    const options = { ...this.#options.signatures, sizeBytes: size, basis, unlessSame: step.step === 'touched' }
     const encoded = encodeSmall(metaOf(entry, this.#owners), content, options)
+    if (encoded.members.length === 0) this.#countUnchanged(entry)
+    else this.#count(asStored(step, basis), content.length)
     this.statistics.rawDeltaSize += encoded.bodyBytes
+    this.#options.onKept?.(entry)
     return encoded
   }
 
@@ -135,7 +142,15 @@ export class BackupRun {
     const { entry } = step
     const isSplit = point?.block !== undefined && point.path === entry.path
     const stored = isSplit ? { blocks: point.block, mark: point.mark } : undefined
-    const options = { ...this.#options.signatures, sizeBytes: entry.size, basis, facts: markOf(entry), stored }
+    const unlessSame = step.step === 'touched'
+    const options = {
+      ...this.#options.signatures,
+      sizeBytes: entry.size,
+      basis,
+      facts: markOf(entry),
+      stored,
+      unlessSame,
+    }
     const file = new LargeFile(metaOf(entry, this.#owners), tree.open(entry), options)
     let begun = false
     for await (const member of file.members()) {
@@ -149,8 +164,10 @@ export class BackupRun {
       this.statistics.errors += 1
       this.#onEvent({ type: 'unreadable', path: entry.path, message, cut: begun })
     }
+    if (file.failure === undefined) this.#options.onKept?.(entry)
+    if (file.isSame) this.#countUnchanged(entry)
     if (!begun) return
-    this.#count(basis === undefined ? asNew(step) : step, file.bytes)
+    this.#count(asStored(step, basis), file.bytes)
     this.statistics.rawDeltaSize += file.bodyBytes
   }
 
@@ -182,15 +199,19 @@ export class BackupRun {
       return false
     }
     if (step.step !== 'unchanged') return true
-    const { kind, size } = step.entry
-    this.statistics.sourceFiles += 1
-    this.statistics.sourceFileSize += size
-    if (kind === 'file') this.#sourceBytes += size
+    this.#countUnchanged(step.entry)
+    if (step.entry.kind === 'file') this.#options.onKept?.(step.entry)
     return false
   }
 
+  #countUnchanged({ kind, size }: TreeEntry): void {
+    this.statistics.sourceFiles += 1
+    this.statistics.sourceFileSize += size
+    if (kind === 'file') this.#sourceBytes += size
+  }
+
   /** @param readBytes - Of its content; the file system's size for everything else. */
-  #count({ step, entry }: WholeStep, readBytes: number): void {
+  #count({ step, entry }: CountedStep, readBytes: number): void {
     const { statistics } = this
     const { path, kind, size, mtimeSeconds } = entry
     statistics.sourceFiles += 1
@@ -227,10 +248,11 @@ export class BackupRun {
 }
 
 type StoredStep = Exclude<Step, { step: 'unchanged' | 'skipped' }>
-type WholeStep = Extract<Step, { step: 'new' | 'changed' }>
+type WholeStep = Extract<Step, { step: 'new' | 'changed' | 'touched' }>
+type CountedStep = { readonly step: 'new' | 'changed'; readonly entry: TreeEntry }
 
-function asNew({ entry, old }: WholeStep): WholeStep {
-  return { step: 'new', entry, old }
+function asStored({ step, entry }: WholeStep, basis: Signature | undefined): CountedStep {
+  return { step: step === 'new' || basis === undefined ? 'new' : 'changed', entry }
 }
 
 async function* oneChunk(bytes: Uint8Array): AsyncIterable<Uint8Array> {

@@ -99,10 +99,11 @@ export class PendingFile {
     for await (const chunk of stream) this.write(chunk)
   }
 
-  commit(): void {
+  /** @param options.durable - Have the content on the disk before the name; where a torn file is noticed it need not be. */
+  commit({ durable = true }: { durable?: boolean } = {}): void {
     if (this.#descriptor === undefined) return
     try {
-      this.#effects.sync(this.#descriptor)
+      if (durable) this.#effects.sync(this.#descriptor)
       this.#close()
       this.#effects.rename(this.#temporary, this.#final)
       this.#isOver = true

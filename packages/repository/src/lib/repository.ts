@@ -24,6 +24,7 @@ import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
 import { type LocalEffects, nodeLocalEffects } from './local-effects.ts'
 import type { Interrupted } from './interrupted.ts'
+import { bindingOf, type FileNotes, KnownFiles } from './known-files.ts'
 import { Interruption } from './interruption.ts'
 import { KnownObjects } from './known-objects.ts'
 import { Ledger } from './ledger.ts'
@@ -39,7 +40,7 @@ import { objectsToDelete, type Removal } from './removal.ts'
 import type { CheckReport, Finding } from './storage-check.ts'
 import { openObject } from './open-object.ts'
 import type { NewSet, RepositoryOptions } from './repository-options.ts'
-import { SetWriter } from './set-writer.ts'
+import { type ManifestHead, SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile, volumesInFlight } from './spool.ts'
 import { type CheckedVolume, fetchWhole, readVolumes } from './volume-reader.ts'
 
@@ -224,6 +225,26 @@ export class Repository {
    */
   state(head: ChainHead): AsyncGenerator<SigTarEntry[], void, undefined> {
     return readChainState(head, this.#metadata)
+  }
+
+  /**
+   * The files of the newest set of a chain as they were when this machine wrote it, to be asked in the order of paths.
+   * Nothing is known where another program or machine wrote it, or of another source.
+   */
+  async knownFiles(head: ChainHead, source: Pick<ManifestHead, 'hostname' | 'localDir'>): Promise<KnownFiles> {
+    const binding = await this.#bindingOf(head, source)
+    if (binding === undefined || this.#archiveDir === undefined) return new KnownFiles(undefined)
+    return KnownFiles.open(this.#archiveDir, binding)
+  }
+
+  /** Nothing has changed, so no set was written: what was noted meanwhile is true of the newest one. */
+  async renewKnownFiles(
+    head: ChainHead,
+    source: Pick<ManifestHead, 'hostname' | 'localDir'>,
+    notes: FileNotes,
+  ): Promise<void> {
+    const binding = await this.#bindingOf(head, source)
+    if (binding !== undefined) notes.commit(binding)
   }
 
   /** The signature of one file of that state, for those too large to come with it. */
@@ -422,6 +443,17 @@ export class Repository {
     this.#notes.compact()
     this.#ledger?.close()
     this.#lock?.release()
+  }
+
+  async #bindingOf(
+    { chain }: ChainHead,
+    { hostname, localDir }: Pick<ManifestHead, 'hostname' | 'localDir'>,
+  ): Promise<Uint8Array | undefined> {
+    const set = chain.sets.at(-1)!
+    const manifest = await this.#metadata.manifest(set, false)
+    if (manifest.hostname !== hostname || manifest.localDir !== localDir) return undefined
+    const { volumes } = manifest
+    return bindingOf(this.#names(set.times).localManifest(), { hostname, localDir, volumes: volumes.values() })
   }
 
   #keeperOf(archiveDir: ArchiveDir): CopyKeeper {

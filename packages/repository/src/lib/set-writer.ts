@@ -11,6 +11,7 @@ import {
 import type { ArchiveDir, PendingFile } from './archive-dir.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
+import { bindingOf, FileNotes } from './known-files.ts'
 import type { SetNames } from './names.ts'
 import type { Notes } from './notes.ts'
 import { SetJournal } from './set-journal.ts'
@@ -79,6 +80,7 @@ export class SetWriter {
   /** Sizes by name, in the order in which they were put. */
   readonly #put = new Map<string, number>()
   #manifestCopy: PendingFile | undefined
+  #fileNotes: FileNotes | undefined
   #volumeBytes = 0
   #storedBytes = 0
 
@@ -92,6 +94,17 @@ export class SetWriter {
   /** Takes the rest of the set's sigtar, behind what came with members; waits when the sealing falls behind. */
   get signatures(): { readonly bytes: number; write(bytes: Uint8Array): Promise<void> } {
     return this.#signatures
+  }
+
+  /**
+   * Notes what the files of the set are, for the next increment; to be called before the first of them is looked at.
+   * `undefined` where nothing is kept, and for a set that goes on: what it stored before is not looked at again.
+   */
+  noteFiles(): FileNotes | undefined {
+    const { archiveDir, journal } = this.#parts
+    if (archiveDir === undefined || journal?.resumePoint !== undefined) return undefined
+    this.#fileNotes ??= new FileNotes(archiveDir)
+    return this.#fileNotes
   }
 
   /** Where to go on, when the set is one that was interrupted. */
@@ -169,6 +182,7 @@ export class SetWriter {
       this.#signatures.keep()
       this.#manifestCopy?.commit()
       journal?.remove()
+      this.#fileNotes?.commit(bindingOf(names.localManifest(), { ...head, volumes: this.#manifests }))
     } catch (error) {
       this.#discardCopies()
       this.#parts.onEvent({ type: 'copies-not-kept', message: error instanceof Error ? error.message : String(error) })
@@ -240,6 +254,7 @@ export class SetWriter {
 
   #discardCopies(): void {
     this.#manifestCopy?.discard()
+    this.#fileNotes?.discard()
     this.#signatures.discardCopy()
   }
 

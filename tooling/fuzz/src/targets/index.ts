@@ -1,5 +1,6 @@
 import type { Target } from '../lib/target.ts'
 import { difftar } from './difftar.ts'
+import { fileIndex } from './file-index.ts'
 import { inflating } from './inflate.ts'
 import { chains, listings } from './listings.ts'
 import { commands, owners } from './local.ts'
@@ -19,5 +20,5 @@ export const targets: readonly Target[] = [
   ...[names, times, listings, chains, manifests],
   ...[tar, paxHeaders, difftar, sigtar, signatures, deltas, deltaChains],
   ...[messages, aeadData, keyMessages, innerPackets, s2k, bzip2, inflating],
-  ...[storageUrls, owners, commands],
+  ...[storageUrls, owners, commands, fileIndex],
 ]
