@@ -29,6 +29,15 @@ async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv): Promis
       await serveStandardStreams(url)
       return 0
     }
+    case 'serve': {
+      const [what, ...rest] = words
+      if (what !== 'webdav')
+        throw usageError('Cannot serve that way: it is "duplicity-bridge serve webdav --storage URL"')
+      const options = parseOptions('serve webdav', rest, ['storage', 'listen', 'token-file'])
+      const [storage, listen, tokenFile] = ['storage', 'listen', 'token-file'].map((name) => options.get(name))
+      await (await import('./serve-command.ts')).serve({ storage, listen, tokenFile, env })
+      return 0
+    }
     case 'install':
       return say(await (await import('./install.ts')).install(placeOptions(command, words, env)))
     case 'uninstall':

@@ -10,6 +10,9 @@ export const helpText = `duplicity-bridge: a stock duplicity on Coalmine's stora
       Versions, paths, what is behind mf://; with a URL: signs in, and puts, gets and deletes a small object
   duplicity-bridge rpc [--storage URL]
       Calls of a storage as JSON-RPC on standard input and output, for programs in any language
+  duplicity-bridge serve webdav --storage URL [--listen 127.0.0.1:PORT] [--token-file FILE]
+      A storage by WebDAV for programs of this machine: webdav://any:TOKEN@127.0.0.1:PORT/ for duplicity. The token is in
+      DUPLICITY_BRIDGE_TOKEN or the file; without either it is made up and told
 
 Schemes that duplicity then has
   mf://Folder/Path                        MEDIAFIRE_EMAIL and MEDIAFIRE_PASSWORD
