@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRandom, diffTrees, snapshotTree } from '@coalmine/fixtures'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { said, type World, world } from './coalmine.ts'
+import { program, said, type World, world } from './coalmine.ts'
 
 // A restore that breaks off in the middle, and the next one. Judge: the tree that was backed up.
 
@@ -29,6 +31,20 @@ beforeAll(async () => {
   volume = join(place.folder, 'storage', name)
   whole = readFileSync(volume)
 })
+
+/** Starts a restore and kills it when that volume is through. */
+async function killed(url: string, target: string, volume: number): Promise<void> {
+  const argv = [program, 'restore', '-v5', '--force', url, target]
+  const env = { PATH: process.env['PATH'], HOME: place.folder, XDG_CACHE_HOME: join(place.folder, 'cache'), TZ: 'UTC' }
+  const child = spawn(process.execPath, argv, { env, cwd: place.folder, stdio: ['ignore', 'pipe', 'ignore'] })
+  let out = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString()
+    if (out.includes(`Processed volume ${volume} of `)) child.kill('SIGKILL')
+  })
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null]
+  expect(signal, out).toBe('SIGKILL')
+}
 
 /** Restores from a storage whose second volume is damaged. */
 async function broken(target: string): Promise<void> {
@@ -82,5 +98,57 @@ describe('a restore that breaks off', () => {
       const outcome = await place.run(['restore', place.url, target])
       expect([outcome.code, outcome.err], said(outcome)).toEqual([11, expect.stringContaining('it is not empty')])
     }
+  })
+
+  it('spares volumes whose files are right, and mends what somebody has changed since', async () => {
+    const target = join(place.folder, 'four')
+    await broken(target)
+    // The first volume holds `a` and the beginning of `d/b`; with `a` whole, the rest of the full set is in the others.
+    writeFileSync(join(target, 'a'), createRandom('somebody').bytes(700_000))
+    utimesSync(join(target, 'a'), 1_600_000_000, 1_600_000_000)
+    const mended = await place.run(['restore', '-v5', place.url, target])
+    expect(mended.code, said(mended)).toBe(0)
+    expect(diffTrees(await snapshotTree(source), await snapshotTree(target), { ignore: ['fractions'] })).toEqual([])
+    // As if it had been killed before the mark was taken away.
+    const again = await place.run(['restore', '--keep-going', place.url, join(place.folder, 'marked')])
+    expect(again.code, said(again)).toBe(0)
+    writeFileSync(
+      join(target, '.coalmine-restore'),
+      JSON.stringify({ url: place.url, setSeconds: 1_700_001_000, path: '' }),
+    )
+    const rest = await place.run(['restore', '-v5', place.url, target])
+    expect(rest.code, said(rest)).toBe(0)
+    expect(rest.out).toContain('3 files of the unfinished restore stayed as restored; 3 volumes less to fetch\n')
+    expect(rest.out).not.toMatch(/^Reading .*vol/m)
+    expect(diffTrees(await snapshotTree(source), await snapshotTree(target), { ignore: ['fractions'] })).toEqual([])
+  })
+
+  it('killed with -9 in the middle of a chain, fetches fewer volumes the next time', async () => {
+    const many = join(place.folder, 'many')
+    mkdirSync(many)
+    const random = createRandom('many')
+    for (let at = 0; at < 60; at++) writeFileSync(join(many, `f${String(at).padStart(2, '0')}`), random.bytes(150_000))
+    const url = `file://${place.folder}/storage-2`
+    for (const [at, action] of ['full', 'incremental'].entries()) {
+      const words = ['--no-encryption', '--volsize', '1', '--current-time', String(1_700_000_000 + at * 1000)]
+      const outcome = await place.run([action, ...words, many, url])
+      expect(outcome.code, said(outcome)).toBe(0)
+      for (const file of ['f03', 'f55']) writeFileSync(join(many, file), random.bytes(150_000))
+    }
+    const last = await place.run([
+      ...['incremental', '--no-encryption', '--volsize', '1', '--current-time', '1700002000', many, url],
+    ])
+    expect(last.code, said(last)).toBe(0)
+    const target = join(place.folder, 'killed')
+    const whole = await place.run(['restore', '-v5', url, join(place.folder, 'never killed')])
+    const volumes = whole.out.match(/^Reading .*vol\d/gm)!.length
+    await killed(url, target, 7)
+    expect(readdirSync(target)).toContain('.coalmine-restore')
+    const next = await place.run(['restore', '-v5', url, target])
+    expect(next.code, said(next)).toBe(0)
+    expect(next.out).toMatch(/files? of the unfinished restore stayed as restored; \d+ volumes less to fetch\n/)
+    const fetched = next.out.match(/^Reading .*vol\d/gm)!.length
+    expect(fetched, next.out).toBeLessThanOrEqual(volumes - 3)
+    expect(diffTrees(await snapshotTree(many), await snapshotTree(target), { ignore: ['fractions'] })).toEqual([])
   })
 })

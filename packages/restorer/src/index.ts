@@ -1,4 +1,5 @@
 export { restore, type RestoreOptions, type RestoreSummary } from './lib/restore.ts'
+export type { Standing } from './lib/standing.ts'
 export { verify, type VerifyOptions, type VerifySummary } from './lib/verify.ts'
 export type { Difference, Permissions } from './lib/differences.ts'
 export { volumesFor } from './lib/plan.ts'

@@ -9,6 +9,7 @@ import {
   type SignatureSet,
   type SigTarEntry,
 } from '@coalmine/volume-format'
+import type { DatedSet } from './dated-sets.ts'
 import { RepositoryError } from './errors.ts'
 import type { Metadata } from './metadata.ts'
 import { SeenSignatures } from './seen-signatures.ts'
@@ -85,6 +86,18 @@ async function* readChecked(
   if (!isCopy) throw bad(signatures, reason, cause)
   metadata.distrust(signatures)
   throw bad(signatures, `${reason}, in the copy in the archive dir`, cause, 'now')
+}
+
+/** What the signature file of a set names, with signatures. @throws RepositoryError as {@link readChainState}. */
+export async function* readNames(
+  { set, signatures }: DatedSet,
+  metadata: Metadata,
+): AsyncGenerator<SigTarEntry[], void, undefined> {
+  if (signatures === undefined) {
+    const message = `Cannot read the signatures of "${set.manifest?.key}": they are not on the storage`
+    throw new RepositoryError('bad-signatures', message)
+  }
+  yield* readChecked(signatures, set, metadata)
 }
 
 function bad(set: SignatureSet, reason: string, cause?: unknown, retry?: 'now'): RepositoryError {

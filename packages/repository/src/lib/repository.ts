@@ -6,6 +6,7 @@ import {
   type BackupSet,
   type Collection,
   type Envelope,
+  groupSigTars,
   type Manifest,
   matchChains,
   type ObjectKind,
@@ -13,12 +14,13 @@ import {
   type SetTimes,
   type SignatureSet,
   type SigTarEntry,
+  type SigTarGroup,
   type StoredObject,
 } from '@coalmine/volume-format'
 import { ArchiveDir } from './archive-dir.ts'
 import { type DatedSet, datedSets } from './dated-sets.ts'
 import { type PathDifference, type PathVersions, readDifferences, readVersions } from './history.ts'
-import { type ChainHead, findSignature, readChainState } from './chain-state.ts'
+import { type ChainHead, findSignature, readChainState, readNames } from './chain-state.ts'
 import { CopyKeeper } from './copy-keeper.ts'
 import { RepositoryError } from './errors.ts'
 import type { RepositoryEvent } from './events.ts'
@@ -209,6 +211,18 @@ export class Repository {
     if (signatures === undefined) return undefined
     if (!this.#metadata.hasCopy(signatures) && signatures.object.size >= worthBytes) return undefined
     return isNamedIn(signatures, manifest, path, this.#metadata)
+  }
+
+  /**
+   * Every path that the signature files of sets of one chain name, in the order of paths, with what each of them says. Each
+   * file is compared with the manifest of its set.
+   *
+   * @param sets - As {@link datedSets} gives them.
+   * @throws RepositoryError `bad-signatures` as {@link Repository.state}, and when a set has none.
+   */
+  async *named(sets: readonly DatedSet[]): AsyncGenerator<SigTarGroup[], void, undefined> {
+    await this.#metadata.sync({ signatures: sets.flatMap(({ signatures }) => signatures ?? []) })
+    yield* groupSigTars(sets.map((one) => readNames(one, this.#metadata)))
   }
 
   /** The latest chain, when there are signatures on which an increment can build. */

@@ -37,20 +37,33 @@ export async function* mergeSets(readers: readonly SetReader[], options: MergeOp
   for (;;) {
     const group = lowest(readers)
     if (group.length === 0) return
-    const path = group[0]!.entry!.path
-    const base = group.findLastIndex((reader) => reader.entry!.action !== 'diff')
-    const states = group.slice(Math.max(base, 0))
-    const lost = lossOf(readers, group, states, path)
-    if (lost !== undefined) {
-      options.onProblem(path, `what it was then lies in "${lost.key}", which cannot be read`)
-    } else if (base < 0) {
-      options.onProblem(path, nothingToBuildOn)
-    } else if (states[0]!.entry!.action === 'deleted') {
-      if (states.length > 1) options.onProblem(path, 'it was changed after it was deleted')
-    } else {
-      yield* writeState(states, options)
-    }
+    yield* mergeGroup(readers, group, options)
     await Promise.all(group.map((reader) => reader.next()))
+  }
+}
+
+/**
+ * The same of one path.
+ *
+ * @param group - Those of the readers that are at it.
+ */
+export async function* mergeGroup(
+  readers: readonly SetReader[],
+  group: readonly SetReader[],
+  options: MergeOptions,
+): AsyncIterable<DiffTarPart[]> {
+  const path = group[0]!.entry!.path
+  const base = group.findLastIndex((reader) => reader.entry!.action !== 'diff')
+  const states = group.slice(Math.max(base, 0))
+  const lost = lossOf(readers, group, states, path)
+  if (lost !== undefined) {
+    options.onProblem(path, `what it was then lies in "${lost.key}", which cannot be read`)
+  } else if (base < 0) {
+    options.onProblem(path, nothingToBuildOn)
+  } else if (states[0]!.entry!.action === 'deleted') {
+    if (states.length > 1) options.onProblem(path, 'it was changed after it was deleted')
+  } else {
+    yield* writeState(states, options)
   }
 }
 
@@ -71,7 +84,7 @@ function lossOf(
 }
 
 /** The readers that are at the first path of all, in the order of their sets. */
-function lowest(readers: readonly SetReader[]): SetReader[] {
+export function lowest(readers: readonly SetReader[]): SetReader[] {
   let group: SetReader[] = []
   for (const reader of readers) {
     if (reader.entry === undefined) continue

@@ -5,6 +5,8 @@ import type { BackupSet, DiffTarEntry, DiffTarPart } from '@coalmine/volume-form
 import { RestoreError } from './errors.ts'
 import type { RestoreEvent } from './events.ts'
 import { nothingToBuildOn } from './merge-sets.ts'
+import { openRest } from './open-rest.ts'
+import type { Standing } from './standing.ts'
 import { openState } from './state.ts'
 
 export interface RestoreOptions {
@@ -21,6 +23,11 @@ export interface RestoreOptions {
    * `incomplete`. Nothing is restored in an older state than the one asked for.
    */
   readonly keepGoing?: boolean
+  /**
+   * The target as an earlier restore of the same left it: files that are right already are not written, and volumes in
+   * which there is nothing else are not fetched. The caller opens and closes it. Not with `keepGoing`.
+   */
+  readonly standing?: Standing
   readonly signal?: AbortSignal
   readonly onEvent?: (event: RestoreEvent) => void
 }
@@ -33,6 +40,10 @@ export interface RestoreSummary {
   readonly incomplete: number
   /** Objects that could not be read, with `keepGoing`. */
   readonly lost: number
+  /** Files that were right already. */
+  readonly kept: number
+  /** Volumes that need not be fetched because of them. */
+  readonly spared: number
 }
 
 // Up to here a file's content is gathered and written at once.
@@ -59,17 +70,11 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   const run = new Restore(options, path, onEvent)
   const onProblem = (at: RawPath, message: string) => run.leaveOut(at, message)
   const scratch = (at: RawPath) => writer.scratch(below(at, path))
-  const state = await openState({
-    repository,
-    sets,
-    path,
-    scratch,
-    signal,
-    keepGoing,
-    byContent: true,
-    onEvent,
-    onProblem,
-  })
+  const wanted = { repository, sets, path, scratch, signal, keepGoing, byContent: true, onEvent, onProblem }
+  const { standing } = options
+  const continued = standing === undefined || keepGoing === true ? undefined : await openRest(wanted, standing)
+  const state = continued ?? (await openState(wanted))
+  const { kept = 0, spared = 0 } = continued ?? {}
   try {
     for await (const parts of state.parts) {
       run.apply(parts)
@@ -84,11 +89,11 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   if (run.entries === 0 && run.lastProblem !== undefined && keepGoing !== true) {
     throw new RestoreError('damaged', `Cannot restore "${displayPath(path)}": ${run.lastProblem}`)
   }
-  if (run.entries === 0 && run.lastProblem === undefined && lost === 0) {
+  if (run.entries === 0 && run.lastProblem === undefined && lost === 0 && kept === 0) {
     throw new RestoreError('path-not-found', `Cannot restore "${displayPath(path)}": it is not in the backup`)
   }
   writer.finish()
-  return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete, lost }
+  return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete, lost, kept, spared }
 }
 
 /** A path at or below another one, as seen from there. */

@@ -18,8 +18,15 @@ export async function* readParts(
   onVolume: (number: number) => void,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly DiffTarPart[], void, undefined> {
-  const decoder = new DiffTarDecoder()
+  let decoder = new DiffTarDecoder()
+  let last: number | undefined
   for await (const volume of volumes) {
+    if (last !== undefined && volume.number !== last + 1) {
+      // What goes on in a volume that is left out ends here; what begins in one begins in the middle.
+      yield decoder.finish()
+      decoder = new DiffTarDecoder()
+    }
+    last = volume.number
     yield* readVolume(volume, decoder, signal)
     onVolume(volume.number)
   }
@@ -48,6 +55,8 @@ export async function* readVolume(
 export interface SetReaderOptions {
   /** What the signature file of the set names, where volumes are lost; without it nothing may be lost. */
   readonly lostEntries?: () => LostEntries
+  /** Volumes are left out, of whose entries nothing is wanted: what they would have in the middle may come in parts. */
+  readonly hasGaps?: boolean
 }
 
 /** Goes through one set entry by entry, as far as the entries lie at or below a path. */
@@ -145,7 +154,8 @@ export class SetReader {
       if (part.type === 'lost') this.#lose(part.loss)
       if (part.type !== 'entry') continue
       // The rest of a file of which the middle is lost.
-      if (this.#hasLosses && part.entry.path === this.#last && (part.entry.firstBlock ?? 1) > 1) continue
+      const isTorn = this.#hasLosses || this.#options.hasGaps === true
+      if (isTorn && part.entry.path === this.#last && (part.entry.firstBlock ?? 1) > 1) continue
       if (this.#last !== undefined && comparePaths(this.#last, part.entry.path) >= 0) {
         const [one, other] = [displayPath(part.entry.path), displayPath(this.#last)]
         throw new RestoreError('damaged', `Cannot restore "${one}": it comes after "${other}" in the same set`)

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
-import { createTreeWriter, type WriteProblem } from '@coalmine/filetree'
-import { planRestore, restore as restoreSets, type RestoreEvent } from '@coalmine/restorer'
+import { createTreeWriter, openTree, ownerNames, type WriteProblem } from '@coalmine/filetree'
+import { planRestore, restore as restoreSets, type RestoreEvent, type Standing } from '@coalmine/restorer'
 import { type Collection, firstSeconds, formatPretty, setsForTime, type SetsForTime } from '@coalmine/volume-format'
 import { CommandError, type ExitCode, exitCode } from '../exit-codes.ts'
 import { withHint } from '../failures.ts'
@@ -52,7 +52,15 @@ export async function restore([url, operand]: readonly RawPath[], context: Conte
       const mark = { url: session.storage.info.display, setSeconds: chosen.sets.at(-1)!.endSeconds, path }
       if (begun !== undefined) goOn(begun, mark, target, log)
       return await write(
-        { session, chosen, mark, renames, target, overwrite: settings.flag('force') || begun !== undefined },
+        {
+          session,
+          chosen,
+          mark,
+          renames,
+          target,
+          overwrite: settings.flag('force') || begun !== undefined,
+          goesOn: begun !== undefined,
+        },
         context,
       )
     }
@@ -83,10 +91,12 @@ interface Writing {
   readonly target: RawPath
   /** Replace what is there. */
   readonly overwrite: boolean
+  /** An unfinished restore of the same goes on. */
+  readonly goesOn: boolean
 }
 
 async function write(
-  { session, chosen, mark, renames, target, overwrite }: Writing,
+  { session, chosen, mark, renames, target, overwrite, goesOn }: Writing,
   context: Context,
 ): Promise<ExitCode> {
   const { settings, log, signal } = context
@@ -106,7 +116,9 @@ async function write(
   // How much there is to write, nothing but the volumes themselves knows.
   const rate = settings.integer('progress-rate') ?? 3
   const progress = settings.flag('progress') ? new Progress(log, undefined, rate) : undefined
+  let standing: Standing | undefined
   try {
+    if (goesOn) standing = await standingIn(target, context)
     const onEvent = (event: RestoreEvent) => tell(event, log, progress)
     const { repository } = session
     const summary = await restoreSets({
@@ -116,9 +128,14 @@ async function write(
       writer,
       specialFiles: !settings.flag('no-special-files'),
       keepGoing: settings.flag('keep-going') || settings.flag('ignore-errors'),
+      standing,
       signal,
       onEvent,
     })
+    if (summary.kept > 0) {
+      const spared = summary.spared === 0 ? '' : `; ${counted(summary.spared, 'volume')} less to fetch`
+      log.notice(`${counted(summary.kept, 'file')} of the unfinished restore stayed as restored${spared}`)
+    }
     progress?.end(summary.bytes)
     for (const from of renames.unused) {
       log.warning(`Nothing was renamed by --rename ${displayPath(from)}: nothing of that name is restored`)
@@ -134,8 +151,18 @@ async function write(
       ? withHint(error, '"restore --keep-going" gets everything else, and says what is lost')
       : error
   } finally {
+    await standing?.tree.close()
     writer.close()
   }
+}
+
+/** What is in the target, and whose it would be. */
+async function standingIn(target: RawPath, { settings, signal }: Context): Promise<Standing> {
+  const tree = await openTree(rawToBytes(target), { signal })
+  if (settings.flag('numeric-owner') && !settings.flag('no-restore-ownership')) return { tree }
+  if (!settings.flag('no-restore-ownership')) return { tree, owners: ownerNames() }
+  const [uid, gid] = [() => process.geteuid?.(), () => process.getegid?.()]
+  return { tree, owners: { ...ownerNames({ ask: false }), uid, gid } }
 }
 
 function leftOut(count: number): string {
