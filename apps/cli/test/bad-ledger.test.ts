@@ -2,8 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRandom, diffTrees, snapshotTree } from '@coalmine/fixtures'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { said, type World, world } from './coalmine.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { endShared, said, type World, world } from './coalmine.ts'
+
+afterAll(endShared)
 
 // A ledger that cannot be read costs what is known of the storage, and nothing else. Judge: the tree that was backed up.
 
@@ -17,7 +19,7 @@ const words = ['--name', 'here']
 const more = ['--no-encryption', '--volsize', '1']
 
 beforeAll(async () => {
-  place = await world()
+  place = await world({ shared: true })
   source = join(place.folder, 'source')
   ledger = join(place.archiveRoot, 'here', 'coalmine', 'ledger')
   mkdirSync(join(source, 'd'), { recursive: true })

@@ -33,8 +33,12 @@ export interface Outcome {
   readonly raw: RunResult
 }
 
-/** A world in which nothing of this machine's settings counts: its own home, cache and temporary files, UTC, C. */
-export async function world(): Promise<World> {
+/**
+ * A world in which nothing of this machine's settings counts: its own home, cache and temporary files, UTC, C.
+ *
+ * @param options.shared - Whether runs without standard input go into one process, see {@link runShared}.
+ */
+export async function world({ shared = false } = {}): Promise<World> {
   const folder = await tempDir('cli')
   const archiveRoot = join(folder, 'cache', 'duplicity')
   return {
@@ -43,6 +47,7 @@ export async function world(): Promise<World> {
     target: join(folder, 'restored'),
     archiveRoot,
     async run(args, { env = {}, cwd = folder, ...options } = {}) {
+      if (shared && Object.keys(options).length === 0) return runShared(folder, args, { env, cwd })
       const raw = await run([process.execPath, program, ...args], { ...options, cwd, env: environment(folder, env) })
       return { code: raw.code, out: raw.stdout.toString(), err: raw.stderr.toString(), raw }
     },

@@ -2,8 +2,10 @@ import { cpSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } fro
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRandom, diffTrees, run, snapshotTree } from '@coalmine/fixtures'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { program, type World, world } from './coalmine.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { endShared, program, type World, world } from './coalmine.ts'
+
+afterAll(endShared)
 
 // A storage that fails for ever ends a run with one sentence and the code of the real program for it, and the next run goes
 // on; one that fails once is tried again. Judge: the tree that was backed up.
@@ -17,7 +19,7 @@ let source = ''
 let storage = ''
 
 beforeAll(async () => {
-  place = await world()
+  place = await world({ shared: true })
   source = join(place.folder, 'source')
   storage = join(place.folder, 'storage')
   mkdirSync(source)

@@ -1,12 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
-import { said, world } from './coalmine.ts'
+import { afterAll, describe, expect, it } from 'vitest'
+import { endShared, said, world } from './coalmine.ts'
+
+afterAll(endShared)
 
 // Whether other programs read what is written: tooling/interop. Here: where the option counts, and what it excludes.
 
 async function planted() {
-  const place = await world()
+  const place = await world({ shared: true })
   const source = join(place.folder, 'source')
   mkdirSync(source)
   writeFileSync(join(source, 'a'), 'hello\n')

@@ -1,13 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { itWith, run, tempDir } from '@coalmine/fixtures'
-import { describe, expect, it } from 'vitest'
-import { said, type World, world } from './coalmine.ts'
+import { afterAll, describe, expect, it } from 'vitest'
+import { endShared, said, type World, world } from './coalmine.ts'
+
+afterAll(endShared)
 
 // What the card's program restores is tried in tooling/interop; here is what gets onto the card, and what must not.
 
 async function backedUp(storage = 'storage', ...options: string[]) {
-  const place: World = await world()
+  const place: World = await world({ shared: true })
   mkdirSync(join(place.folder, 'source'))
   writeFileSync(join(place.folder, 'source', 'a'), 'hello\n')
   const url = `file://${place.folder}/${encodeURI(storage).replaceAll('#', '%23').replaceAll('?', '%3F')}`
@@ -142,7 +144,7 @@ describe('coalmine recovery-card', () => {
   })
 
   it('needs a backup', async () => {
-    const { run, url } = await world()
+    const { run, url } = await world({ shared: true })
     const { code, err } = await run(['recovery-card', url], none)
     expect(code).toBe(30)
     expect(err).toContain('the storage holds no backup')
@@ -170,7 +172,7 @@ describe('coalmine recovery-card', () => {
 
 describe('the recovery card of a storage for a key', () => {
   itWith(['gpg', 'tar'], 'gets everything back with the key of gpg, and asks for no passphrase', async () => {
-    const { run: coalmine, url, folder } = await world()
+    const { run: coalmine, url, folder } = await world({ shared: true })
     const home = await tempDir('g')
     const env = { PATH: process.env['PATH']!, HOME: home, GNUPGHOME: home, LC_ALL: 'C' }
     const gpg = ['gpg', '--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', '']

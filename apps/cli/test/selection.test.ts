@@ -1,13 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { itWith, run } from '@coalmine/fixtures'
-import { describe, expect, it } from 'vitest'
-import { said, world } from './coalmine.ts'
+import { afterAll, describe, expect, it } from 'vitest'
+import { endShared, said, world } from './coalmine.ts'
 import { onTerminal } from './terminal.ts'
 import { everything, type SelectionCase, selectionCases } from './selection-cases.ts'
 
+afterAll(endShared)
+
 async function planted() {
-  const place = await world()
+  const place = await world({ shared: true })
   const source = join(place.folder, 'source')
   for (const folder of ['a/s', 'b/x']) mkdirSync(join(source, folder), { recursive: true })
   const files = {

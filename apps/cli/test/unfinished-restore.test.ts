@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRandom, diffTrees, snapshotTree } from '@coalmine/fixtures'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { program, said, type World, world } from './coalmine.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { endShared, program, said, type World, world } from './coalmine.ts'
+
+afterAll(endShared)
 
 // A restore that breaks off in the middle, and the next one. Judge: the tree that was backed up.
 
@@ -14,7 +16,7 @@ let volume = ''
 let whole: Buffer
 
 beforeAll(async () => {
-  place = await world()
+  place = await world({ shared: true })
   source = join(place.folder, 'source')
   mkdirSync(join(source, 'd'), { recursive: true })
   const random = createRandom('unfinished')
