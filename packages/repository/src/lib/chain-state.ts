@@ -82,6 +82,8 @@ async function* readChecked(
     reason = error.message
     cause = error
   }
+  // Signatures of other content would give increments that restore wrong files: a manifest cannot tell, the ledger can.
+  if (!isCopy) reason ??= metadata.disagreementOf(signatures)
   if (reason === undefined) return
   if (!isCopy) throw bad(signatures, reason, cause)
   metadata.distrust(signatures)

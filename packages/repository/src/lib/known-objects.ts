@@ -6,7 +6,7 @@ import type { Listing } from './listing.ts'
 import { lostCopies, type LostCopies } from './lost-sets.ts'
 import type { Metadata } from './metadata.ts'
 import { SetNames } from './names.ts'
-import { type CheckReport, checkStorage, compareWithLedger, type Finding } from './storage-check.ts'
+import { type CheckReport, checkStorage, compareWithLedger, differenceOf, type Finding } from './storage-check.ts'
 
 export interface KnownObjectsParts {
   /** None without an archive dir. */
@@ -25,6 +25,21 @@ export class KnownObjects {
 
   constructor(parts: KnownObjectsParts) {
     this.#parts = parts
+  }
+
+  /**
+   * How an object differs from what this machine has put or verified; `undefined` where nothing is known of it.
+   *
+   * @param sha1 - Of the stored bytes, when they were read.
+   */
+  disagreement(key: string, sha1: string | undefined): string | undefined {
+    const { ledger, listing } = this.#parts
+    const entry = ledger?.entries.get(key)
+    if (entry === undefined) return undefined
+    if (sha1 !== undefined && sha1 !== entry.sha1) return `its SHA-1 is ${sha1}, but the ledger says ${entry.sha1}`
+    const listed = listing.objects.get(key)
+    const difference = listed && differenceOf(listed, entry)
+    return difference === undefined ? undefined : `it is not what this machine had stored: ${difference}`
   }
 
   async losses(): Promise<Finding[]> {

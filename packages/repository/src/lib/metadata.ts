@@ -27,6 +27,8 @@ export interface MetadataParts {
   readonly fetch: (object: StoredObject) => Promise<SpoolFile>
   /** Its plain bytes. */
   readonly open: (kind: ObjectKind, object: StoredObject, source: ByteSource) => ByteStream
+  /** How an object differs from what this machine knows of it. */
+  readonly disagreement?: (key: string, sha1: string | undefined) => string | undefined
   /** Objects that are fetched at a time. */
   readonly parallel: number
   readonly signal: AbortSignal | undefined
@@ -48,6 +50,8 @@ export class Metadata {
   readonly #distrusted = new Set<string>()
   /** Copies that this run made of the originals. */
   readonly #fresh = new Map<string, Promise<boolean>>()
+  /** SHA-1 of signature files that were read from the storage, by name. */
+  readonly #fetched = new Map<string, string>()
   /** Manifests as they are on the storage, without lists of files, by name. */
   readonly #originals = new Map<string, Promise<Manifest>>()
 
@@ -112,6 +116,7 @@ export class Metadata {
   async *originalSignatures(set: SignatureSet): ByteStream {
     const { fetch, open } = this.#parts
     const file = await fetch(set.object)
+    this.#fetched.set(set.object.key, file.sha1)
     try {
       // First to the end without handing anything on: only the end tells whether the bytes are whole.
       for await (const _ of open('signatures', set.object, file.source()));
@@ -119,6 +124,11 @@ export class Metadata {
     } finally {
       file.remove()
     }
+  }
+
+  /** How the signature file of a set on the storage, as far as it was read, differs from what this machine knows of it. */
+  disagreementOf({ object: { key } }: SignatureSet): string | undefined {
+    return this.#parts.disagreement?.(key, this.#fetched.get(key))
   }
 
   /** Whether reading the signatures of a set fetches nothing. */
@@ -177,6 +187,9 @@ export class Metadata {
     try {
       const file = await this.#parts.fetch(set.object)
       try {
+        this.#fetched.set(set.object.key, file.sha1)
+        // A later run would take the copy for what this machine had stored.
+        if (this.disagreementOf(set) !== undefined) return false
         const plain = this.#parts.open('signatures', set.object, file.source())
         for await (const chunk of signatureGzip.seal('signatures', plain)) copy.write(chunk)
       } finally {

@@ -98,6 +98,7 @@ export class Repository {
       namesOf: (times) => this.#names(times),
       fetch: (object) => this.#fetch(object),
       open: (kind, object, source) => this.#open(kind, object, source),
+      disagreement: (key, sha1) => this.#known.disagreement(key, sha1),
       signal: options.signal,
     })
     const { signal, prefixes } = options

@@ -143,7 +143,8 @@ function isAsKnown(object: ListedObject | undefined, entry: LedgerEntry | undefi
   return object !== undefined && entry !== undefined && differenceOf(object, entry) === undefined
 }
 
-function differenceOf(object: ListedObject, entry: LedgerEntry): string | undefined {
+/** How an object, as it is listed, differs from what this machine knows of it. */
+export function differenceOf(object: ListedObject, entry: LedgerEntry): string | undefined {
   if (object.size !== entry.size) return `it has ${object.size} bytes instead of ${entry.size}`
   const wanted: Digests = { sha1: entry.sha1, ...entry.digests }
   for (const [name, digest] of Object.entries(object.digests ?? {})) {

@@ -1,6 +1,7 @@
 import { comparePaths, isBelow, type RawPath } from '@coalmine/bytes'
 import { type DatedSet, datedSets, RepositoryError } from '@coalmine/repository'
 import type { DiffTarPart } from '@coalmine/volume-format'
+import { chooseAhead } from './ahead.ts'
 import { isLoss } from './losses.ts'
 import { lowest, mergeGroup } from './merge-sets.ts'
 import { planSets } from './restore-plan.ts'
@@ -41,12 +42,11 @@ export async function openRest(options: StateOptions, standing: Standing): Promi
     return { set, manifest: readable.manifest, numbers: numbers.filter((number) => rest.volumes[at]!.has(number)) }
   })
   const total = wanted.reduce((sum, { numbers }) => sum + numbers.length, 0)
-  const sizes = wanted.map(({ set, numbers }) => numbers.map((number) => set.volumes.get(number)?.size ?? 0))
-  repository.requireSpoolSpace(sizes.reduce((sum, some) => sum + Math.max(0, ...some), 0))
+  const ahead = chooseAhead(repository, wanted)
   let done = 0
   const onVolume = (number: number) => onEvent({ type: 'volume', number, done: ++done, total })
-  const readers = wanted.map(({ set, manifest, numbers }) => {
-    const volumes = repository.volumes(set, manifest, numbers, { ahead: false })
+  const readers = wanted.map(({ set, manifest, numbers }, at) => {
+    const volumes = repository.volumes(set, manifest, numbers, { ahead: ahead[at] })
     return new SetReader(readParts(volumes, onVolume, signal), path, { hasGaps: true })
   })
   return {

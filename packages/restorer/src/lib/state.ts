@@ -2,6 +2,7 @@ import type { ByteStream, RawPath } from '@coalmine/bytes'
 import type { ScratchFile } from '@coalmine/filetree'
 import { datedSets, type Repository } from '@coalmine/repository'
 import type { BackupSet, DiffTarPart } from '@coalmine/volume-format'
+import { chooseAhead } from './ahead.ts'
 import type { RestoreEvent } from './events.ts'
 import { readPartsLeft } from './keep-going.ts'
 import type { Loss } from './losses.ts'
@@ -46,9 +47,7 @@ export async function openState(options: StateOptions): Promise<State> {
   const keepGoing = options.keepGoing === true
   const plans = await planSets(options)
   const total = plans.reduce((sum, { numbers }) => sum + numbers.length, 0)
-  // Sets of a chain are read side by side: one volume each in the spool is enough.
-  const ahead = plans.length === 1 && !keepGoing
-  repository.requireSpoolSpace(plans.reduce((sum, { set, numbers }) => sum + mostAtATime(set, numbers, ahead), 0))
+  const ahead = chooseAhead(repository, plans)
   let done = 0
   const onVolume = (number: number) => onEvent({ type: 'volume', number, done: ++done, total })
   const onLoss = ({ key, message }: Loss) => onEvent({ type: 'lost', key, message })
@@ -60,8 +59,8 @@ export async function openState(options: StateOptions): Promise<State> {
     })
     return { parts: mergeSets(readers, options), close: () => closeAll(readers) }
   }
-  const streams = plans.map(({ set, readable: { manifest }, numbers }) => {
-    return readParts(repository.volumes(set, manifest, numbers, { ahead }), onVolume, signal)
+  const streams = plans.map(({ set, readable: { manifest }, numbers }, at) => {
+    return readParts(repository.volumes(set, manifest, numbers, { ahead: ahead[at] }), onVolume, signal)
   })
   const parts = streams.length === 1 ? streams[0]! : merged(streams, options)
   return {
@@ -83,12 +82,6 @@ async function signaturesOf(repository: Repository, sets: readonly BackupSet[]):
 
 async function closeAll(readers: readonly SetReader[]): Promise<void> {
   await Promise.all(readers.map((reader) => reader.close()))
-}
-
-/** Bytes of a set that lie in the spool at a time: a volume, or with the next one. */
-function mostAtATime({ volumes }: BackupSet, numbers: readonly number[], ahead: boolean): number {
-  const sizes = numbers.map((number) => volumes.get(number)?.size ?? 0)
-  return sizes.reduce((most, size, at) => Math.max(most, size + (ahead ? (sizes[at + 1] ?? 0) : 0)), 0)
 }
 
 function merged(
