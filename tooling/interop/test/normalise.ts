@@ -23,6 +23,9 @@ export type Kind =
   | 'dry-run full'
   | 'restore -v5'
   | 'dry-run restore'
+  | 'incremental'
+  | 'incremental -v5'
+  | 'dry-run incremental'
 
 export interface Side {
   readonly program: 'theirs' | 'ours'
@@ -42,7 +45,7 @@ export const rules: readonly Rule[] = [
   {
     name: 'archive dir',
     reason: 'each program has an archive dir of its own here, so that neither finds what the other left there',
-    of: ['status', 'full -v5', 'restore -v5'],
+    of: ['status', 'full -v5', 'restore -v5', 'incremental -v5'],
     apply: (output) =>
       eachText(output, (text) => text.replaceAll(/^(Archive dir|Using archive dir): \/.*$/gm, '$1: …')),
   },
@@ -69,6 +72,9 @@ export const rules: readonly Rule[] = [
       'dry-run full',
       'restore -v5',
       'dry-run restore',
+      'incremental',
+      'incremental -v5',
+      'dry-run incremental',
     ],
     apply: (output, { program }) => {
       if (program === 'ours') return output
@@ -135,7 +141,7 @@ export const rules: readonly Rule[] = [
   {
     name: 'clock',
     reason: 'when the two ran, and how long',
-    of: ['full', 'full -v5', 'dry-run full'],
+    of: ['full', 'full -v5', 'dry-run full', 'incremental', 'incremental -v5', 'dry-run incremental'],
     apply: (output) =>
       eachText(output, (text) =>
         text
@@ -146,16 +152,35 @@ export const rules: readonly Rule[] = [
   {
     name: 'stored size',
     reason: 'the two compress with different programs and levels, so volumes are of different sizes',
-    of: ['full', 'full -v5'],
+    of: ['full', 'full -v5', 'incremental', 'incremental -v5'],
     apply: (output) =>
       eachText(output, (text) =>
         text.replaceAll(/^TotalDestinationSizeChange [1-9]\d+ \(.*\)$/gm, 'TotalDestinationSizeChange …'),
       ),
   },
   {
+    name: 'sockets in between',
+    reason:
+      'the real program looks ahead in the source before it tells of what is gone there: sockets are told of a little earlier',
+    of: ['incremental -v5'],
+    apply: ({ lines, records }) => {
+      const isSocket = ({ level, code }: LogRecord) => level === 'INFO' && code === 15
+      return { lines, records: [...records.filter(isSocket), ...records.filter((one) => !isSocket(one))] }
+    },
+  },
+  {
+    name: 'size of differences',
+    reason:
+      'each program finds what a file has in common with the one before in its own way; the test that makes them compares the sizes',
+    of: ['incremental', 'incremental -v5'],
+    apply: (output) =>
+      eachText(output, (text) => text.replaceAll(/^RawDeltaSize [1-9]\d+ \(.*\)$/gm, 'RawDeltaSize …')),
+  },
+  {
     name: 'counted twice',
-    reason: 'in a dry run the real program counts every regular file twice as a source file; ours counts it once',
-    of: ['dry-run full'],
+    reason:
+      'in a dry run the real program counts every regular file that is new or changed twice as a source file; ours counts it once',
+    of: ['dry-run full', 'dry-run incremental'],
     apply: (output, { program, tree }) => {
       if (program === 'ours') return output
       const files = [...tree.values()].filter(({ kind }) => kind === 'file').length
@@ -167,7 +192,7 @@ export const rules: readonly Rule[] = [
     name: 'how the real program is built',
     reason:
       'at -v5 it tells of its modules, temporary files, scheduler, machine and Python; generic records that no front end reads',
-    of: ['full -v5', 'restore -v5'],
+    of: ['full -v5', 'restore -v5', 'incremental -v5'],
     apply: (output, { program }) => {
       if (program === 'ours') return output
       return withoutTexts(output, [
@@ -184,6 +209,7 @@ export const rules: readonly Rule[] = [
         'Temp has [\\d,]+ available, backup will use approx [\\d,]+\\.',
         'AsyncScheduler: instantiating at concurrency 0',
         'Deleting /.*',
+        'Processing remote (?:manifest|file) \\S+ \\(\\d+\\)',
         'Processing local manifest .* \\(\\d+\\)',
         'Found \\d+ volumes in manifest',
         'Making directory .*',
@@ -194,7 +220,7 @@ export const rules: readonly Rule[] = [
     name: 'transfers',
     reason:
       'each program tells of objects on their way as it moves them: ours when an object is on its way and when it is there, signatures and manifests too; the real program by its scheduler (0.8) or once for each volume (3.0)',
-    of: ['full -v5', 'restore -v5'],
+    of: ['full -v5', 'restore -v5', 'incremental -v5'],
     apply: (output) => ({
       lines: output.lines,
       records: output.records.filter(
@@ -212,7 +238,7 @@ export const rules: readonly Rule[] = [
     name: 'volume done',
     reason:
       'after each volume of a backup the record says how many bytes of the source were read: when a volume is stored, ours has read further',
-    of: ['full -v5'],
+    of: ['full -v5', 'incremental -v5'],
     apply: (output) => ({
       lines: output.lines,
       records: output.records.map((one) =>
@@ -224,7 +250,7 @@ export const rules: readonly Rule[] = [
     name: 'before 1970',
     reason:
       'that such times are stored as 1970 is said in other words, and once, while the real program says it for the volume and for the signature',
-    of: ['full', 'full -v5', 'dry-run full'],
+    of: ['full', 'full -v5', 'dry-run full', 'incremental', 'incremental -v5', 'dry-run incremental'],
     apply: ({ lines, records }, { source }) => {
       const plain = (text: string) => {
         const theirs = /^Warning: (.*) has negative mtime, treating as 0\.$/.exec(text)?.[1]
@@ -259,7 +285,7 @@ export const rules: readonly Rule[] = [
     name: 'the last second before 1970',
     reason:
       'the real program cuts the fraction off such a time, which makes it 0, and where it does not look again to sign the file it does not notice; ours rounds down',
-    of: ['dry-run full'],
+    of: ['dry-run full', 'dry-run incremental'],
     apply: (output, { source, tree }) => {
       const paths = [...tree].filter(([, { mtimeSeconds, mtimeNanos }]) => mtimeSeconds === -1 && mtimeNanos > 0)
       return withoutTexts(
@@ -272,10 +298,10 @@ export const rules: readonly Rule[] = [
     name: 'names on one line',
     reason:
       'in messages about single files our names are escaped, so that no name can look like a message of its own; in the first line of a record, and in listings, they are as the real program has them',
-    of: ['full -v5', 'restore -v5'],
+    of: ['full -v5', 'restore -v5', 'incremental -v5'],
     apply: (output, { program }) => {
       if (program === 'theirs') return output
-      const named = ({ level, code }: LogRecord) => level === 'INFO' && [4, 7, 15].includes(code)
+      const named = ({ level, code }: LogRecord) => level === 'INFO' && [4, 5, 6, 7, 15].includes(code)
       return {
         lines: output.lines,
         records: output.records.map((one) => (named(one) ? { ...one, text: unescapeName(one.text) } : one)),
@@ -285,7 +311,7 @@ export const rules: readonly Rule[] = [
   {
     name: 'names that are not UTF-8',
     reason: 'the log of the real program loses the records of such names: writing them fails inside it',
-    of: ['nasty list', 'full -v5', 'restore -v5'],
+    of: ['nasty list', 'full -v5', 'restore -v5', 'incremental -v5'],
     apply: (output) => ({
       lines: output.lines,
       records: output.records.filter(({ extra }) => extra === undefined || !/\\udc[89a-f][0-9a-f]/.test(extra)),
