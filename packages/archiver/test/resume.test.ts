@@ -65,10 +65,19 @@ async function makeWorld(): Promise<World> {
 async function attempt(
   { source, archiveDir, storage }: World,
   times: SetTimes,
-  { failAt = Number.POSITIVE_INFINITY, parallel = 1 } = {},
+  {
+    failAt = Number.POSITIVE_INFINITY,
+    parallel = 1,
+    late,
+    bytes = volumeBytes,
+  }: { failAt?: number; parallel?: number; late?: Storage; bytes?: number } = {},
 ): Promise<Attempt> {
   const made: Attempt = { put: [], events: [] }
+  let listed = late ?? storage
+  const { capabilities, ...info } = storage.info
   const failing = passThrough(storage, {
+    info: { ...info, capabilities: { ...capabilities, listLagMs: late === undefined ? 0 : 1000 } },
+    list: (options) => listed.list(options),
     async put(key, content, options) {
       made.put.push(key)
       if (made.put.length >= failAt) throw new Error('the network is gone')
@@ -79,11 +88,13 @@ async function attempt(
   const repository = openRepository({
     ...{ storage: failing, envelope: plainEnvelope(), onEvent, lock: true },
     ...{ tempDir: join(archiveDir, '..'), archiveDir, keepCopies: true },
+    // Whoever waits sees what there is.
+    sleep: async () => void (listed = storage),
   })
   const tree = await openTree(source, { worker: false })
   try {
     const interrupted = await repository.interrupted()
-    const set = { times, volumeBytes, parallel, conditions: {}, resume: interrupted !== undefined }
+    const set = { times, volumeBytes: bytes, parallel, conditions: {}, resume: interrupted !== undefined }
     const head = times.type === 'inc' ? await repository.head() : undefined
     const common = { tree, repository, set, onEvent }
     made.result = head === undefined ? await backupFull(common) : await backupIncremental({ ...common, head })
@@ -210,6 +221,55 @@ describe('a backup that was interrupted', () => {
       await attempt(world, times)
     }
   }, 60_000)
+
+  it('goes on where listings are late: what was stored is asked for by name, and the set is that of one run', async () => {
+    const world = await makeWorld()
+    const other = { ...world, archiveDir: `${world.archiveDir}.other`, storage: createMemoryStorage() }
+    const whole = await attempt(other, full)
+    const expected = await objectsOf(other.storage)
+    for (const [failAt, parallel] of [
+      [2, 1],
+      [4, 3],
+      [whole.put.length - 1, 3],
+      [whole.put.length, 1],
+    ] as const) {
+      world.storage = createMemoryStorage()
+      rmSync(world.archiveDir, { recursive: true, force: true })
+      expect((await attempt(world, full, { failAt, parallel })).error).toBeDefined()
+      // The listing is that of before the first run, until somebody waits for it.
+      const second = await attempt(world, full, { parallel, late: createMemoryStorage() })
+      expect(second.error, `put ${failAt}`).toBeUndefined()
+      expect(second.events.some(({ type }) => type === 'resumed')).toBe(true)
+      expect(second.put.length).toBeLessThan(whole.put.length)
+      expect(await objectsOf(world.storage), `put ${failAt}`).toEqual(expected)
+    }
+  })
+
+  it('goes on with volumes of another size: each says where it begins and ends', async () => {
+    for (const bytes of [60_000, 1_000_000]) {
+      for (const [failAt, parallel] of [
+        [3, 1],
+        [5, 3],
+      ] as const) {
+        const world = await makeWorld()
+        expect((await attempt(world, full, { failAt, parallel })).error).toBeDefined()
+        const second = await attempt(world, full, { parallel, bytes })
+        expect(second.error).toBeUndefined()
+        expect(second.events.some(({ type }) => type === 'resumed')).toBe(true)
+        const contents = await contentsOf(world.storage, prefix)
+        expect(contents.size).toBe(10)
+        for (const [path, content] of contents) {
+          const isFolder = path === '' || path === 'd'
+          expect(isFolder || readFileSync(join(world.source, path)).equals(content), path).toBe(true)
+        }
+        const sizes = new Set<boolean>()
+        for await (const { key, size } of world.storage.list()) {
+          if (key.includes('.vol')) sizes.add(size > volumeBytes)
+        }
+        expect(sizes.has(true)).toBe(bytes > volumeBytes)
+      }
+    }
+  })
 
   it('again and again: every run goes a volume further', async () => {
     const world = await makeWorld()

@@ -14,6 +14,8 @@ import {
 import { expect, it } from 'vitest'
 import { duplicity, duplicityEnv, duplicityPeer, type DuplicityVersion, duplicityVersions } from '../src/index.ts'
 import { coalmine, program, said } from './coalmine.ts'
+import { emptyHome, gpgIn, makeKeyHome } from './key-home.ts'
+import { long } from './turns.ts'
 
 // Sets that were interrupted and went on. Judges: the real program, which lists, verifies, restores and continues them, and
 // what the tree was.
@@ -179,6 +181,61 @@ it('an interrupted set is continued with its own passphrase and options only, an
   expect(last.code, said(last)).toBe(0)
   expect(last.stdout.toString()).not.toContain('partial')
 }, 120_000)
+
+for (const [at, version] of (Object.keys(duplicityVersions) as DuplicityVersion[]).entries()) {
+  if (!long && at === 0) continue
+  // Who has the public key alone makes the set and goes on with it: by name in the keyring, or from an armored file.
+  itWith(
+    ['gpg', duplicityPeer(version)],
+    `a set for a key, ${at === 0 ? 'in the keyring' : 'in a file'}, goes on with volumes of another size, and duplicity ${version} restores it`,
+    async () => {
+      const world = await makeWorld()
+      const { source, url, target, stored } = world
+      const keys = await makeKeyHome()
+      const server = await emptyHome()
+      const armored = await gpgIn(keys.home, ['--armor', '--export', keys.open])
+      const file = join(world.folder, 'key.asc')
+      writeFileSync(file, armored)
+      if (at === 0) await gpgIn(server, ['--import', file])
+      const key = ['--encrypt-key', at === 0 ? keys.open : file]
+      const killed = await interruptedBackup(
+        { ...world, home: server },
+        { action: 'full', signal: 'SIGKILL', volume: 2, env: {}, more: key },
+      )
+      expect(killed.signal, killed.out).toBe('SIGKILL')
+      const before = stored()
+      const first = before.find((name) => name.includes('.vol1.'))!
+      const kept = statSync(join(world.storage, first)).mtimeMs
+      const words = ['full', source, url, ...world.common, ...key, '--volsize', '2']
+      const again = await coalmine(words, { home: server })
+      expect(again.code, said(again)).toBe(0)
+      expect(again.stdout.toString()).toContain('Last full backup left a partial set, restarting.')
+      expect(statSync(join(world.storage, first)).mtimeMs).toBe(kept)
+      const sizes = stored().flatMap((name) => {
+        return name.includes('.vol') ? [statSync(join(world.storage, name)).size] : []
+      })
+      expect(sizes.some((size) => size > 1_048_576) && sizes[0]! <= 1_048_576).toBe(true)
+      const restored = await duplicity(version, ['restore', url, target, '--encrypt-key', keys.open], {
+        home: keys.home,
+        env: { PASSPHRASE: '' },
+      })
+      expect(restored.code, said(restored)).toBe(0)
+      expect(diffTrees(await snapshotTree(source), await snapshotTree(target), { ignore: ignored })).toEqual([])
+      // Another key makes another set.
+      const more = await interruptedBackup(
+        { ...world, home: keys.home },
+        { action: 'full', signal: 'SIGKILL', volume: 2, env: {}, more: ['--encrypt-key', keys.open] },
+      )
+      expect(more.signal, more.out).toBe('SIGKILL')
+      const other = await coalmine(['full', source, url, ...world.common, '--encrypt-key', keys.rsa], {
+        home: keys.home,
+      })
+      expect(other.code, said(other)).toBe(0)
+      expect(other.stdout.toString()).toContain('is not continued, because')
+    },
+    180_000,
+  )
+}
 
 function done(outcome: RunResult): RunResult {
   expect(outcome.code, said(outcome)).toBe(0)
