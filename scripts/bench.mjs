@@ -1,11 +1,16 @@
 #!/usr/bin/env node
 // npm run bench: against duplicity, restic and borg in one run, into docs/benchmarks.md. BENCH_ROUNDS=1 for a quick look.
 // npm run bench -- --long-chain: a chain of 31 sets, against duplicity.
+// npm run bench -- --mediafire [MiB] [rounds]: a volume to the MediaFire emulator and back.
 import { spawnSync } from 'node:child_process'
 import { build, install } from './bootstrap.mjs'
 
 install()
 build('build:wasm', 'build')
+if (process.argv.includes('--mediafire')) {
+  await import('../packages/storage-mediafire/bench/bench.mjs')
+  process.exit()
+}
 for (const [program, name] of [
   ['duplicity', 'duplicity'],
   ['restic', 'restic'],

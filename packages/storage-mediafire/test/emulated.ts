@@ -9,6 +9,8 @@ export const account = { email: 'me@example.com', password: 'a long password' }
 
 /** An emulator and what is needed to open storages in it. Pauses of clients let its clock go on at once. */
 export interface Emulated {
+  /** Where the emulator keeps everything. */
+  readonly dataDir: string
   readonly emulator: Emulator
   readonly client: MediaFireOptions
   readonly open: (options?: Partial<MediaFireStorageOptions>) => Storage
@@ -36,7 +38,7 @@ export async function emulated(options: Partial<EmulatorOptions> = {}): Promise<
       now: () => emulator.clock.now(),
       ...rest,
     })
-  return { emulator, client, open }
+  return { dataDir, emulator, client, open }
 }
 
 export function bytesOf(size: number): Uint8Array {

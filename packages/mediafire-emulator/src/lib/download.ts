@@ -85,10 +85,12 @@ async function serveContent(
   const sent = Math.min(shown, cut?.bytes ?? shown)
   const stream = handle.createReadStream({ start, end: start + sent - 1, highWaterMark: 2 ** 20 })
   const source = altered(paused(stream, exchange, faults), faults, log)
-  const isCut = sent < shown
+  const before = log.sentBytes
   try {
-    await pipeline(source, response, { end: !isCut })
-    if (isCut) drop(exchange)
+    await pipeline(source, response, { end: false })
+    // What is cut, or on disk no longer whole, ends with its connection: kept open, it would be waited for.
+    if (log.sentBytes - before < shown) drop(exchange)
+    else response.end()
   } catch (error) {
     // Whoever goes away in the middle of a download is nobody's fault.
     if (!request.socket.destroyed && !response.destroyed) throw error
