@@ -95,7 +95,8 @@ describe('a restore that breaks off', () => {
   it('is no reason to write into a folder with any other file of that name', async () => {
     const target = join(place.folder, 'three')
     mkdirSync(target)
-    for (const text of ['', 'null', '{}', '{"url":1}', 'x'.repeat(100_000)]) {
+    const endless = JSON.stringify({ url: place.url, path: '' }).replace('}', ',"setSeconds":1e999}')
+    for (const text of ['', 'null', '{}', '{"url":1}', 'x'.repeat(100_000), endless]) {
       writeFileSync(join(target, '.coalmine-restore'), text)
       const outcome = await place.run(['restore', place.url, target])
       expect([outcome.code, outcome.err], said(outcome)).toEqual([11, expect.stringContaining('it is not empty')])

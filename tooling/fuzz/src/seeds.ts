@@ -107,6 +107,31 @@ function texts(): Record<string, Buffer> {
     'storage-urls account': bytes('mf://user%40host:se%2Fcret@mediafire.com/dir?x=1'),
     'storage-urls plain': bytes('mf://My Folder/x'),
     'storage-urls port': bytes('sftp://u@[::1]:2222//abs'),
+    'ledgers put': bytes(
+      `{"put":"${full}.vol1.difftar.gpg","size":10,"sha1":"ff","digests":{"sha256":"aa"}}\n{"gone":"x"}\n{"put":"y","si`,
+    ),
+    'ledgers again': bytes(
+      '{"put":"a","size":1,"sha1":"f"}\n{"put":"b","size":2,"sha1":"e"}\n{"put":"a","size":3,"sha1":"d"}\n',
+    ),
+    'journals full': bytes(
+      '{"journal":1,"times":{"type":"full","timeSeconds":1700000000},"manifest":"m","conditions":{"a":"b"},"probe":"AA=="}\n' +
+        '{"number":1,"start":{"path":""},"end":{"path":"a","block":2},"sha1":"ff","key":"v1","bytes":10,' +
+        '"signatureBytes":5,"copyBytes":4,"files":["nx","cy","dz"],"mark":{"size":9,"inode":"7"}}\n',
+    ),
+    'journals increment': bytes(
+      '{"journal":1,"times":{"type":"inc","startSeconds":1,"endSeconds":2},"manifest":"m","conditions":{}}\n{"numb',
+    ),
+    'restore-marks plain': bytes('{"url":"file:///srv/b","setSeconds":1700000000,"path":"d"}\n'),
+    'restore-marks bytes': bytes('{"url":"mf://x","setSeconds":0,"path":"?","pathBase64":"/w=="}\n'),
+    'mediafire-answers file': bytes(
+      '{"response":{"action":"file/get_info","result":"Success","file_info":{},"quickkey":"abc","filename":"a","size":"12",' +
+        '"hash":"","created":"2023-11-14 22:13:20","links":{"normal_download":"https://x/"},"permissions":{"value":"2"}}}',
+    ),
+    'mediafire-answers folder': bytes(
+      '{"response":{"result":"Success","folderkey":"k","name":"n","file_count":"3","size":18446744073709551616}}',
+    ),
+    'mediafire-answers error': bytes('{"response":{"result":"Error","message":"f00dfacef00dface","error":105}}'),
+    'mediafire-answers page': bytes('<!doctype html><title>Just a moment</title>'),
     'owners passwd': bytes(
       'root:x:0:0:root:/root:/bin/sh\n# note\n+::::::\nnobody:x:65534:65534::/:\nj\xf6rg:x:1000:1000\n',
     ),

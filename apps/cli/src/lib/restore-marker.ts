@@ -39,9 +39,14 @@ export function readMark(target: Buffer): RestoreMark | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined
   const { url, setSeconds, path, pathBase64 } = value as Partial<Record<string, unknown>>
-  if (typeof url !== 'string' || typeof setSeconds !== 'number' || typeof path !== 'string') return undefined
+  if (typeof url !== 'string' || typeof path !== 'string' || !isTime(setSeconds)) return undefined
   const bytes = typeof pathBase64 === 'string' ? Buffer.from(pathBase64, 'base64') : Buffer.from(path)
   return { url, setSeconds, path: bytes.toString('latin1') as RawPath }
+}
+
+/** Seconds that a set can be of: those that its name can say. */
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 253_402_300_800
 }
 
 /**
