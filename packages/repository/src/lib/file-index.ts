@@ -39,6 +39,8 @@ const longestPayload = 4 << 20
 export class FileIndexEncoder {
   #begun = false
   #last = ''
+  /** The folder of the last path, with its slash. */
+  #folder = ''
   #count = 0
   #pathBytes = 0
   #suffixes: string[] = []
@@ -49,9 +51,10 @@ export class FileIndexEncoder {
   add({ path, size, mtimeNanos, ctimeMs, inode }: FileFacts): Uint8Array | undefined {
     if (path.length > longestPath) return undefined
     const at = this.#count++
-    const shared = at === 0 ? 0 : sharedLength(this.#last, path)
+    const shared = at === 0 ? 0 : this.#sharedWith(path)
     this.#shared[at] = shared
     this.#suffixes.push(shared === 0 ? path : path.slice(shared))
+    if (!this.#isInFolder(path)) this.#folder = path.slice(0, path.lastIndexOf('/') + 1)
     this.#last = path
     this.#pathBytes += path.length
     const numbers = this.#numbers
@@ -68,6 +71,15 @@ export class FileIndexEncoder {
     const end = Buffer.alloc(8)
     end.writeUInt32LE(crc32(binding), 4)
     return Buffer.concat([...parts, end, binding])
+  }
+
+  /** How many bytes a path has in common with the last one; within a folder those of the folder's name do. */
+  #sharedWith(path: RawPath): number {
+    return this.#isInFolder(path) ? this.#folder.length : sharedLength(this.#last, path)
+  }
+
+  #isInFolder(path: RawPath): boolean {
+    return path.startsWith(this.#folder) && path.indexOf('/', this.#folder.length) < 0
   }
 
   #take(): Uint8Array {
@@ -160,11 +172,14 @@ function blockOf(payload: Buffer): FactsBlock {
   if (suffixes.length !== count) throw damaged('a block has other names than files')
   const paths: RawPath[] = []
   let last = ''
+  let prefix = ''
   let total = 0
   for (let file = 0; file < count; file++) {
     const shared = payload.readUInt16LE(8 + 2 * file)
     if (shared > last.length) throw damaged('a name goes on behind one that is shorter')
-    last = shared === 0 ? suffixes[file]! : last.slice(0, shared) + suffixes[file]!
+    // Mostly it is that of the one before: the name of their folder.
+    if (prefix.length !== shared || !last.startsWith(prefix)) prefix = last.slice(0, shared)
+    last = prefix + suffixes[file]!
     total += last.length
     if (total > blockPathBytes + longestPath) throw damaged('the names of a block are too long')
     paths.push(last as RawPath)
