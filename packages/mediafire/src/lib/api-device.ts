@@ -1,7 +1,7 @@
+import { ApiPart } from './api-part.ts'
 import type { SignalOption } from './api-user.ts'
 import type { Caller } from './caller.ts'
 import type { Fields } from './fields.ts'
-import type { Params } from './form.ts'
 import { type Changed, changed, type FileInfo, fileInfo, type FolderInfo, folderInfo } from './items.ts'
 import { requireKey, trashKey } from './keys.ts'
 import { MediaFireError } from './media-fire-error.ts'
@@ -36,13 +36,15 @@ export interface PatchUpdate {
 /** The account as a whole: its revision, what changed, the trash (facts: 3.5). */
 export class DeviceApi {
   readonly #caller: Caller
+  readonly #part: ApiPart
 
   constructor(caller: Caller) {
     this.#caller = caller
+    this.#part = new ApiPart(caller, 'device')
   }
 
   getStatus(options: SignalOption = {}): Promise<{ deviceRevision?: number; jobsInProgress: boolean }> {
-    return this.#ask('get_status', {}, options, (answer) => ({
+    return this.#part.ask('get_status', {}, options, (answer) => ({
       deviceRevision: answer.count('device_revision', 'new_device_revision'),
       jobsInProgress: answer.flag('async_jobs_in_progress') ?? false,
     }))
@@ -69,7 +71,7 @@ export class DeviceApi {
     const updated = new Map<string, ChangedItem>()
     const deleted = new Map<string, ChangedItem>()
     for (let from = since; ;) {
-      const page = await this.#ask('get_changes', { revision: from }, options, (answer) => ({
+      const page = await this.#part.ask('get_changes', { revision: from }, options, (answer) => ({
         deviceRevision: answer.requiredCount('device_revision'),
         block: answer.count('changes_list_block'),
         updated: changedItems(answer.fields('updated')),
@@ -107,7 +109,7 @@ export class DeviceApi {
   ): AsyncIterable<T> {
     const shown = new Set<string>()
     for (let chunk = 1; ; chunk++) {
-      const page = await this.#ask('get_trash', { content_type: type, chunk }, options, (answer) => {
+      const page = await this.#part.ask('get_trash', { content_type: type, chunk }, options, (answer) => {
         const items = answer.list(type).map(decode)
         const size = answer.count('chunk_size') ?? 100
         return { items, more: answer.flag('more_chunks') === true || items.length >= size }
@@ -124,7 +126,7 @@ export class DeviceApi {
 
   /** Purges all that is in the trash. */
   emptyTrash(options: SignalOption = {}): Promise<Changed> {
-    return this.#ask('empty_trash', {}, options, changed)
+    return this.#part.ask('empty_trash', {}, options, changed)
   }
 
   /** From which revisions of a file there are patches. */
@@ -133,7 +135,7 @@ export class DeviceApi {
     options: SignalOption & { revision?: number; targetRevision?: number } = {},
   ): Promise<{ currentRevision?: number; updates: PatchUpdate[] }> {
     const params = { quick_key: requireKey(key), revision: options.revision, target_revision: options.targetRevision }
-    return this.#ask('get_updates', params, options, (answer) => ({
+    return this.#part.ask('get_updates', params, options, (answer) => ({
       currentRevision: answer.count('current_revision'),
       updates: answer.list('updates').map((fields) => ({
         sourceRevision: fields.count('source_revision'),
@@ -150,15 +152,10 @@ export class DeviceApi {
     options: SignalOption = {},
   ): Promise<{ link?: string; hash?: string }> {
     const params = { quick_key: requireKey(key), source_revision: revisions.source, target_revision: revisions.target }
-    return this.#ask('get_patch', params, options, (answer) => ({
+    return this.#part.ask('get_patch', params, options, (answer) => ({
       link: answer.someText('patch_link'),
       hash: answer.someText('patch_hash'),
     }))
-  }
-
-  #ask<T>(method: string, params: Params, options: SignalOption, decode: (fields: Fields) => T): Promise<T> {
-    const call = { action: `device/${method}`, params, repeatable: true, signal: options.signal }
-    return this.#caller.perform('session', call, decode)
   }
 }
 

@@ -1,16 +1,6 @@
 import type { ByteStream } from '@coalmine/bytes'
-import {
-  allChanged,
-  allCopied,
-  allMoved,
-  copied,
-  type Copied,
-  fineIf,
-  inGroups,
-  moved,
-  type Moved,
-  privacyOf,
-} from './api-folder.ts'
+import { allChanged, allCopied, allMoved, copied, type Copied, moved, type Moved, privacyOf } from './api-folder.ts'
+import { ApiPart, fineIf } from './api-part.ts'
 import type { SignalOption } from './api-user.ts'
 import type { Caller } from './caller.ts'
 import type { Fields } from './fields.ts'
@@ -90,14 +80,16 @@ export interface OneTimeKey {
 /** Files (facts: 3.4). Where several keys are given they are sent in as many calls as it takes. */
 export class FileApi {
   readonly #caller: Caller
+  readonly #part: ApiPart
 
   constructor(caller: Caller) {
     this.#caller = caller
+    this.#part = new ApiPart(caller, 'file')
   }
 
   /** @throws MediaFireError `not-found` */
   getInfo(file: FilePlace, options: SignalOption = {}): Promise<FileInfo> {
-    return this.#ask('get_info', place(file), options, (answer) => {
+    return this.#part.ask('get_info', place(file), options, (answer) => {
       const [info] = answer.list('file_info', 'file_infos')
       return fileInfo(info ?? answer.fields('file_info'))
     })
@@ -112,7 +104,7 @@ export class FileApi {
     for (const group of keyGroups(keys)) {
       const decode = (answer: Fields) => answer.list('file_infos', 'file_info').map((fields) => fileInfo(fields))
       // One key that is not known is an error, one among several is left out.
-      files.push(...(await this.#ask('get_info', { quick_key: group }, options, decode).catch(fineIf([110], []))))
+      files.push(...(await this.#part.ask('get_info', { quick_key: group }, options, decode).catch(fineIf([110], []))))
     }
     const found = new Set(files.map(({ key }) => key))
     return { files, missing: keys.filter((key) => !found.has(key)) }
@@ -127,7 +119,7 @@ export class FileApi {
     const links: LinksOfFile[] = []
     let last: Omit<Links, 'links'> = {}
     for (const group of keyGroups(keys)) {
-      const page = await this.#ask('get_links', { quick_key: group, link_type: types }, options, linksOf)
+      const page = await this.#part.ask('get_links', { quick_key: group, link_type: types }, options, linksOf)
       links.push(...page.links)
       last = page
     }
@@ -136,21 +128,25 @@ export class FileApi {
 
   /** The copies' keys. Not tried again once it may have been done. */
   copy(keys: string | readonly string[], toKey = rootKey, options: SignalOption = {}): Promise<Copied> {
-    return this.#batches('copy', keys, { folder_key: requireKey(toKey) }, options, copied).then(allCopied)
+    return this.#part
+      .inGroups('copy', { keys, as: 'quick_key' }, { folder_key: requireKey(toKey) }, options, copied)
+      .then(allCopied)
   }
 
   move(keys: string | readonly string[], toKey: string, options: SignalOption = {}): Promise<Moved> {
-    return this.#batches('move', keys, { folder_key: requireKey(toKey) }, options, moved).then(allMoved)
+    return this.#part
+      .inGroups('move', { keys, as: 'quick_key' }, { folder_key: requireKey(toKey) }, options, moved)
+      .then(allMoved)
   }
 
   /** To the trash; what is deleted already is fine. The client's `delete()` also makes sure of it. */
   delete(keys: string | readonly string[], options: SignalOption = {}): Promise<Changed> {
-    return this.#batches('delete', keys, {}, options, changed).then(allChanged)
+    return this.#part.inGroups('delete', { keys, as: 'quick_key' }, {}, options, changed).then(allChanged)
   }
 
   /** For good; also what is in the trash. */
   purge(keys: string | readonly string[], options: SignalOption = {}): Promise<Changed> {
-    return this.#batches('purge', keys, {}, options, changed).then(allChanged)
+    return this.#part.inGroups('purge', { keys, as: 'quick_key' }, {}, options, changed).then(allChanged)
   }
 
   /** A new name must keep the extension, else MediaFire refuses it. */
@@ -165,13 +161,13 @@ export class FileApi {
       privacy: privacyOf(changes.isPrivate),
       truncate: changes.truncate,
     }
-    return this.#ask('update', params, options, changed).catch(fineIf([238], { asynchronous: false }))
+    return this.#part.ask('update', params, options, changed).catch(fineIf([238], { asynchronous: false }))
   }
 
   /** Puts the content of one file into another; the first one is gone then. Not tried again once it may have been done. */
   replace(fromKey: string, toKey: string, options: SignalOption = {}): Promise<Changed> {
     const params = { from_quickkey: requireKey(fromKey), to_quickkey: requireKey(toKey) }
-    return this.#once('update_file', params, options, changed)
+    return this.#part.once('update_file', params, options, changed)
   }
 
   /** Makes an empty text file; its name ends with `.txt`. */
@@ -181,7 +177,7 @@ export class FileApi {
   ): Promise<FileInfo & Changed> {
     const { parentKey = rootKey, mtime } = options
     const params = { filename: name, parent_key: requireKey(parentKey), type: 'text', mtime }
-    return this.#once('create', params, options, (answer) => {
+    return this.#part.once('create', params, options, (answer) => {
       const [info] = answer.list('fileinfo', 'file_info')
       return { ...fileInfo(info ?? answer.fields('fileinfo'), parentKey), ...changed(answer) }
     })
@@ -189,12 +185,12 @@ export class FileApi {
 
   /** Makes an earlier version the present one. */
   restoreVersion(key: string, revision: number, options: SignalOption = {}): Promise<Changed> {
-    return this.#once('restore', { quick_key: requireKey(key), revision }, options, changed)
+    return this.#part.once('restore', { quick_key: requireKey(key), revision }, options, changed)
   }
 
   /** They appear some minutes after the file was changed. */
   getVersions(key: string, options: SignalOption = {}): Promise<FileVersion[]> {
-    return this.#ask('get_versions', { quick_key: requireKey(key) }, options, (answer) =>
+    return this.#part.ask('get_versions', { quick_key: requireKey(key) }, options, (answer) =>
       answer.list('file_versions').map((fields) => ({
         revision: fields.count('revision'),
         date: fields.date('date'),
@@ -205,21 +201,26 @@ export class FileApi {
 
   /** Quick keys. */
   recentlyModified(options: SignalOption & { count?: number } = {}): Promise<string[]> {
-    return this.#ask('recently_modified', { number_of_files: options.count }, options, (a) => a.texts('quickkeys'))
+    return this.#part.ask('recently_modified', { number_of_files: options.count }, options, (a) => a.texts('quickkeys'))
   }
 
   /** A link that works once. Not tried again once it may have been made: they are counted. */
   createOneTimeKey(key: string, options: OneTimeOptions = {}): Promise<OneTimeKey> {
-    return this.#once('one_time_key', { quick_key: requireKey(key), ...oneTimeParams(options) }, options, oneTimeKeyOf)
+    return this.#part.once(
+      'one_time_key',
+      { quick_key: requireKey(key), ...oneTimeParams(options) },
+      options,
+      oneTimeKeyOf,
+    )
   }
 
   configureOneTimeKey(token: string, options: OneTimeOptions = {}): Promise<OneTimeKey> {
-    return this.#ask('configure_one_time_key', { token, ...oneTimeParams(options) }, options, oneTimeKeyOf)
+    return this.#part.ask('configure_one_time_key', { token, ...oneTimeParams(options) }, options, oneTimeKeyOf)
   }
 
   /** What a ZIP of these files and folders would be; fields as the service has them. */
   zipInfo(keys: readonly string[], options: SignalOption = {}): Promise<Fields> {
-    return this.#ask('zip', { keys: [...keys].map(requireKey), meta_only: true }, options, (answer) => answer)
+    return this.#part.ask('zip', { keys: [...keys].map(requireKey), meta_only: true }, options, (answer) => answer)
   }
 
   /**
@@ -230,26 +231,6 @@ export class FileApi {
     const params = { keys: [...keys].map(requireKey), confirm_download: options.confirmDownload }
     const attempted = `get a ZIP of ${keys.length === 1 ? `"${keys[0]!}"` : `${keys.length} items`}`
     return this.#caller.stream({ action: 'file/zip', params, attempted, signal: options.signal })
-  }
-
-  #ask<T>(method: string, params: Params, options: SignalOption, decode: (fields: Fields) => T): Promise<T> {
-    const call = { action: `file/${method}`, params, repeatable: true, signal: options.signal }
-    return this.#caller.perform('session', call, decode)
-  }
-
-  #once<T>(method: string, params: Params, options: SignalOption, decode: (fields: Fields) => T): Promise<T> {
-    return this.#caller.perform('session', { action: `file/${method}`, params, signal: options.signal }, decode)
-  }
-
-  #batches<T>(
-    method: string,
-    keys: string | readonly string[],
-    params: Params,
-    options: SignalOption,
-    decode: (fields: Fields) => T,
-  ): Promise<T[]> {
-    const { signal } = options
-    return inGroups(this.#caller, `file/${method}`, { name: 'quick_key', keys, params, signal }, decode)
   }
 }
 

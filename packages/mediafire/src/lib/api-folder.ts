@@ -1,3 +1,4 @@
+import { ApiPart, fineIf } from './api-part.ts'
 import type { SignalOption } from './api-user.ts'
 import type { Caller } from './caller.ts'
 import type { Fields } from './fields.ts'
@@ -51,9 +52,11 @@ const mostPasses = 5
 /** Folders (facts: 3.3). Where several keys are given they are sent in as many calls as it takes. */
 export class FolderApi {
   readonly #caller: Caller
+  readonly #part: ApiPart
 
   constructor(caller: Caller) {
     this.#caller = caller
+    this.#part = new ApiPart(caller, 'folder')
   }
 
   /** @throws MediaFireError `not-found` */
@@ -62,7 +65,7 @@ export class FolderApi {
     options: SignalOption & { details?: boolean | 'shallow' } = {},
   ): Promise<FolderInfo> {
     const params = { ...place(folder), details: options.details }
-    return this.#ask('get_info', params, options, (answer) => folderInfo(infoOf(answer)))
+    return this.#part.ask('get_info', params, options, (answer) => folderInfo(infoOf(answer)))
   }
 
   /** Those that exist. */
@@ -70,7 +73,7 @@ export class FolderApi {
     const infos: FolderInfo[] = []
     for (const group of keyGroups(keys)) {
       const decode = (answer: Fields) => answer.list('folder_infos', 'folder_info').map((fields) => folderInfo(fields))
-      infos.push(...(await this.#ask('get_info', { folder_key: group }, options, decode)))
+      infos.push(...(await this.#part.ask('get_info', { folder_key: group }, options, decode)))
     }
     return infos
   }
@@ -105,15 +108,20 @@ export class FolderApi {
       let moved = false
       const inThisPass = new Set<string>()
       for (let chunk = 1; ; chunk++) {
-        const page = await this.#ask('get_content', { ...params, chunk, chunk_size: chunkSize }, options, (answer) => {
-          const content = answer.fields('folder_content')
-          const items = content.list(type).map(decode)
-          const size = content.count('chunk_size') ?? chunkSize
-          // Some servers end their list too early by this field, others never: a full page has another one after it,
-          // an empty one has none.
-          const more = items.length > 0 && (content.flag('more_chunks') === true || items.length >= size)
-          return { items, more, revision: content.someText('revision') }
-        })
+        const page = await this.#part.ask(
+          'get_content',
+          { ...params, chunk, chunk_size: chunkSize },
+          options,
+          (answer) => {
+            const content = answer.fields('folder_content')
+            const items = content.list(type).map(decode)
+            const size = content.count('chunk_size') ?? chunkSize
+            // Some servers end their list too early by this field, others never: a full page has another one after it,
+            // an empty one has none.
+            const more = items.length > 0 && (content.flag('more_chunks') === true || items.length >= size)
+            return { items, more, revision: content.someText('revision') }
+          },
+        )
         revision ??= page.revision
         moved ||= page.revision !== revision
         for (const item of page.items) {
@@ -161,21 +169,25 @@ export class FolderApi {
 
   /** The copies' keys. Not tried again once it may have been done. */
   async copy(keys: string | readonly string[], toKey: string, options: SignalOption = {}): Promise<Copied> {
-    return this.#batches('copy', keys, { folder_key_dst: requireKey(toKey) }, options, copied).then(allCopied)
+    return this.#part
+      .inGroups('copy', { keys, as: 'folder_key_src' }, { folder_key_dst: requireKey(toKey) }, options, copied)
+      .then(allCopied)
   }
 
   async move(keys: string | readonly string[], toKey: string, options: SignalOption = {}): Promise<Moved> {
-    return this.#batches('move', keys, { folder_key_dst: requireKey(toKey) }, options, moved).then(allMoved)
+    return this.#part
+      .inGroups('move', { keys, as: 'folder_key_src' }, { folder_key_dst: requireKey(toKey) }, options, moved)
+      .then(allMoved)
   }
 
   /** To the trash; what is deleted already is fine. The client's `delete()` also makes sure of it. */
   delete(keys: string | readonly string[], options: SignalOption = {}): Promise<Changed> {
-    return this.#batches('delete', keys, {}, options, changed).then(allChanged)
+    return this.#part.inGroups('delete', { keys, as: 'folder_key' }, {}, options, changed).then(allChanged)
   }
 
   /** For good; also what is in the trash. */
   purge(keys: string | readonly string[], options: SignalOption = {}): Promise<Changed> {
-    return this.#batches('purge', keys, {}, options, changed).then(allChanged)
+    return this.#part.inGroups('purge', { keys, as: 'folder_key' }, {}, options, changed).then(allChanged)
   }
 
   async update(folder: FolderPlace, changes: FolderUpdate, options: SignalOption = {}): Promise<Changed> {
@@ -188,7 +200,7 @@ export class FolderApi {
       privacy_recursive: changes.recursive,
       mtime: changes.mtime,
     }
-    return this.#ask('update', params, options, changed).catch(fineIf([238], { asynchronous: false }))
+    return this.#part.ask('update', params, options, changed).catch(fineIf([238], { asynchronous: false }))
   }
 
   search(
@@ -197,7 +209,7 @@ export class FolderApi {
   ): Promise<{ count?: number; results: SearchResult[] }> {
     const { folderKey, everywhere, filter, details } = options
     const params = { search_text: text, folder_key: folderKey, search_all: everywhere, filter, details }
-    return this.#ask('search', params, options, (answer) => ({
+    return this.#part.ask('search', params, options, (answer) => ({
       count: answer.count('results_count'),
       results: answer.list('results').map((fields) => ({
         ...(fields.someText('type') === 'folder' ? { folder: folderInfo(fields) } : { file: fileInfo(fields) }),
@@ -212,7 +224,7 @@ export class FolderApi {
     key: string,
     options: SignalOption = {},
   ): Promise<{ depth?: number; chain: { key: string; name: string }[] }> {
-    return this.#ask('get_depth', { folder_key: requireKey(key) }, options, (answer) => {
+    return this.#part.ask('get_depth', { folder_key: requireKey(key) }, options, (answer) => {
       const fields = answer.fields('folder_depth')
       const chain = fields.list('chain_folders').map((folder) => {
         return { key: folder.requiredText('folderkey', 'folder_key'), name: folder.text('name') ?? '' }
@@ -228,7 +240,7 @@ export class FolderApi {
   ): Promise<(FileInfo | FolderInfo)[]> {
     const { type, start, limit } = options
     const params = { folder_key: requireKey(key), content_filter: type, start, limit }
-    return this.#ask('get_siblings', params, options, (answer) =>
+    return this.#part.ask('get_siblings', params, options, (answer) =>
       answer
         .list('siblings')
         .map((fields) => (fields.raw('quickkey') === undefined ? folderInfo(fields) : fileInfo(fields))),
@@ -237,57 +249,12 @@ export class FolderApi {
 
   /** Lets strangers upload into the folder, or no longer; what comes back is the service's own. */
   configureFiledrop(key: string, settings: Params, options: SignalOption = {}): Promise<Fields> {
-    return this.#ask('configure_filedrop', { ...settings, folder_key: requireKey(key) }, options, (answer) => answer)
-  }
-
-  #ask<T>(method: string, params: Params, options: SignalOption, decode: (fields: Fields) => T): Promise<T> {
-    const call = { action: `folder/${method}`, params, repeatable: true, signal: options.signal }
-    return this.#caller.perform('session', call, decode)
-  }
-
-  #batches<T>(
-    method: string,
-    keys: string | readonly string[],
-    params: Params,
-    options: SignalOption,
-    decode: (fields: Fields) => T,
-  ): Promise<T[]> {
-    const name = method === 'copy' || method === 'move' ? 'folder_key_src' : 'folder_key'
-    return inGroups(this.#caller, `folder/${method}`, { name, keys, params, signal: options.signal }, decode)
-  }
-}
-
-/** One call for each group of keys; 209 and 210 mean that it was done before. Copies are not made twice. */
-export async function inGroups<T>(
-  caller: Caller,
-  action: string,
-  call: {
-    readonly name: string
-    readonly keys: string | readonly string[]
-    readonly params: Params
-    readonly signal?: AbortSignal
-  },
-  decode: (fields: Fields) => T,
-): Promise<T[]> {
-  const { name, keys, params, signal } = call
-  const repeatable = !action.endsWith('/copy')
-  const done = /\/(?:delete|purge)$/.test(action) ? [209, 210] : []
-  const answers: T[] = []
-  for (const group of keyGroups(keys)) {
-    const one = { action, params: { ...params, [name]: group }, repeatable, signal }
-    const answer = await caller
-      .perform('session', one, (fields) => ({ value: decode(fields) }))
-      .catch(fineIf(done, undefined))
-    if (answer !== undefined) answers.push(answer.value)
-  }
-  return answers
-}
-
-/** Takes some of MediaFire's numbers for success. */
-export function fineIf<T>(apiCodes: readonly number[], value: T): (error: unknown) => T {
-  return (error) => {
-    if (error instanceof MediaFireError && error.apiCode !== undefined && apiCodes.includes(error.apiCode)) return value
-    throw error
+    return this.#part.ask(
+      'configure_filedrop',
+      { ...settings, folder_key: requireKey(key) },
+      options,
+      (answer) => answer,
+    )
   }
 }
 

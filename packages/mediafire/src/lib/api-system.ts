@@ -1,6 +1,6 @@
+import { ApiPart } from './api-part.ts'
 import type { SignalOption } from './api-user.ts'
 import type { Caller } from './caller.ts'
-import type { Fields } from './fields.ts'
 
 export interface SystemInfo {
   readonly apiVersion?: string
@@ -32,14 +32,14 @@ export interface MimeType {
 
 /** The service itself; needs no session (facts: 3.6). */
 export class SystemApi {
-  readonly #caller: Caller
+  readonly #part: ApiPart
 
   constructor(caller: Caller) {
-    this.#caller = caller
+    this.#part = new ApiPart(caller, 'system', 'none')
   }
 
   getInfo(options?: SignalOption): Promise<SystemInfo> {
-    return this.#ask('get_info', options, (answer) => {
+    return this.#part.ask('get_info', {}, options, (answer) => {
       const within = answer.fields('system_info')
       const fields = within.names.length > 0 ? within : answer
       return {
@@ -55,7 +55,7 @@ export class SystemApi {
   }
 
   getLimits(options?: SignalOption): Promise<SystemLimits> {
-    return this.#ask('get_limits', options, (answer) => {
+    return this.#part.ask('get_limits', {}, options, (answer) => {
       const fields = answer.fields('limits')
       return {
         maxKeys: fields.count('max_keys'),
@@ -73,7 +73,7 @@ export class SystemApi {
 
   /** Whether the parts of the service work; `undefined` for those that are not named. */
   getStatus(options?: SignalOption): Promise<{ database?: boolean; memcache?: boolean; redis?: boolean }> {
-    return this.#ask('get_status', options, (answer) => {
+    return this.#part.ask('get_status', {}, options, (answer) => {
       const within = answer.fields('status')
       const fields = within.names.length > 0 ? within : answer
       return { database: fields.flag('database'), memcache: fields.flag('memcache'), redis: fields.flag('redis') }
@@ -82,31 +82,26 @@ export class SystemApi {
 
   /** The newest version of the API, as text. */
   getVersion(options?: SignalOption): Promise<string | undefined> {
-    return this.#ask('get_version', options, (answer) => answer.someText('current_api_version'))
+    return this.#part.ask('get_version', {}, options, (answer) => answer.someText('current_api_version'))
   }
 
   /** Extensions of files that the website shows. */
   getSupportedMedia(options?: SignalOption): Promise<string[]> {
-    return this.#ask('get_supported_media', options, (answer) => answer.fields('viewable').texts('extensions'))
+    return this.#part.ask('get_supported_media', {}, options, (answer) => answer.fields('viewable').texts('extensions'))
   }
 
   /** Extensions of files that the website edits. */
   getEditableMedia(options?: SignalOption): Promise<string[]> {
-    return this.#ask('get_editable_media', options, (answer) => answer.fields('editable').texts('extensions'))
+    return this.#part.ask('get_editable_media', {}, options, (answer) => answer.fields('editable').texts('extensions'))
   }
 
   getMimeTypes(options?: SignalOption): Promise<MimeType[]> {
-    return this.#ask('get_mime_types', options, (answer) =>
+    return this.#part.ask('get_mime_types', {}, options, (answer) =>
       answer.list('mime_types').map((fields) => ({
         mimeType: fields.someText('mimetype'),
         extension: fields.someText('extension'),
         type: fields.someText('type'),
       })),
     )
-  }
-
-  #ask<T>(method: string, options: SignalOption = {}, decode: (fields: Fields) => T): Promise<T> {
-    const call = { action: `system/${method}`, repeatable: true, signal: options.signal }
-    return this.#caller.perform('none', call, decode)
   }
 }

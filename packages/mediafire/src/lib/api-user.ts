@@ -1,6 +1,5 @@
+import { ApiPart } from './api-part.ts'
 import type { Caller } from './caller.ts'
-import type { Fields } from './fields.ts'
-import type { Params } from './form.ts'
 
 export interface SignalOption {
   readonly signal?: AbortSignal
@@ -81,13 +80,15 @@ export interface Registration {
 /** The account (facts: 3.2). What the service leaves out is `undefined`. */
 export class UserApi {
   readonly #caller: Caller
+  readonly #part: ApiPart
 
   constructor(caller: Caller) {
     this.#caller = caller
+    this.#part = new ApiPart(caller, 'user')
   }
 
   getInfo(options?: SignalOption): Promise<UserInfo> {
-    return this.#ask('get_info', {}, options, (answer) => {
+    return this.#part.ask('get_info', {}, options, (answer) => {
       const fields = answer.fields('user_info')
       return {
         ekey: fields.someText('ekey'),
@@ -117,7 +118,7 @@ export class UserApi {
   }
 
   getLimits(options?: SignalOption): Promise<UserLimits> {
-    return this.#ask('get_limits', {}, options, (answer) => {
+    return this.#part.ask('get_limits', {}, options, (answer) => {
       const within = answer.fields('limits')
       const fields = within.names.length > 0 ? within : answer
       return {
@@ -139,7 +140,7 @@ export class UserApi {
   }
 
   getSettings(options?: SignalOption): Promise<UserSettings> {
-    return this.#ask('get_settings', {}, options, (answer) => {
+    return this.#part.ask('get_settings', {}, options, (answer) => {
       const fields = answer.fields('settings')
       return {
         validated: fields.flag('validated'),
@@ -165,30 +166,32 @@ export class UserApi {
       default_share_link_status: settings.defaultShareLinkStatus,
       collect_metadata: settings.collectMetadata,
     }
-    await this.#ask('set_settings', params, options, () => undefined)
+    await this.#part.ask('set_settings', params, options, () => undefined)
   }
 
   /** Changes the profile; the names of the fields are those of the service (`display_name`, `location`, …). */
   async update(changes: Readonly<Record<string, string>>, options?: SignalOption): Promise<void> {
-    await this.#ask('update', changes, options, () => undefined)
+    await this.#part.ask('update', changes, options, () => undefined)
   }
 
   /** The address of the account's picture; `undefined` when it has none. */
   getAvatar(options?: SignalOption): Promise<string | undefined> {
-    return this.#ask('get_avatar', {}, options, (answer) => answer.someText('avatar')).catch((error: unknown) => {
-      if ((error as { apiCode?: unknown }).apiCode === 230) return undefined
-      throw error
-    })
+    return this.#part
+      .ask('get_avatar', {}, options, (answer) => answer.someText('avatar'))
+      .catch((error: unknown) => {
+        if ((error as { apiCode?: unknown }).apiCode === 230) return undefined
+        throw error
+      })
   }
 
   /** @param avatar - The quick key of an image of the account; nothing removes the picture. */
   async setAvatar(avatar?: { quickKey: string }, options?: SignalOption): Promise<void> {
     const params = avatar === undefined ? { action: 'remove' } : { quick_key: avatar.quickKey }
-    await this.#ask('set_avatar', params, options, () => undefined)
+    await this.#part.ask('set_avatar', params, options, () => undefined)
   }
 
   fetchTerms(options?: SignalOption): Promise<Terms> {
-    return this.#ask('fetch_tos', {}, options, (answer) => {
+    return this.#part.ask('fetch_tos', {}, options, (answer) => {
       const fields = answer.fields('terms_of_service')
       return {
         revision: fields.someText('revision'),
@@ -202,7 +205,7 @@ export class UserApi {
 
   /** Accepts the terms of service; without it some calls fail with `terms`. */
   async acceptTerms(acceptanceToken: string, options?: SignalOption): Promise<void> {
-    await this.#ask('accept_tos', { acceptance_token: acceptanceToken }, options, () => undefined)
+    await this.#part.ask('accept_tos', { acceptance_token: acceptanceToken }, options, () => undefined)
   }
 
   /** Makes a new account. Needs no session. */
@@ -222,10 +225,5 @@ export class UserApi {
       email: fields.someText('email'),
       created: fields.date('created'),
     }))
-  }
-
-  #ask<T>(method: string, params: Params, options: SignalOption = {}, decode: (fields: Fields) => T): Promise<T> {
-    const call = { action: `user/${method}`, params, repeatable: true, signal: options.signal }
-    return this.#caller.perform('session', call, decode)
   }
 }
