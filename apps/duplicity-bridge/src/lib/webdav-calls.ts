@@ -117,7 +117,7 @@ async function give({ request, response, storage, signal, key }: WebdavContext, 
 }
 
 /** Ends an answer without a body. */
-export function end(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
+function end(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
   response.writeHead(status, { 'content-length': '0', ...headers }).end()
 }
 
