@@ -169,6 +169,48 @@ describe('options of telling about files', () => {
     expect([none.code, none.err]).toEqual([23, expect.stringContaining('there is no backup')])
   })
 
+  option(['jsonstat', 'file-prefix-jsonstat'], 'print statistics for programs, store and tell them', async () => {
+    const clock = ['--current-time', '1700000000']
+    const place = await backedUp('--jsonstat', '--no-print-statistics', ...clock)
+    const json = (out: string) => JSON.parse(out.slice(out.indexOf('{'))) as Record<string, unknown>
+    const first = json(place.outcome.out)
+    expect(first).toMatchObject({ SourceFiles: 6, NewFiles: 6, backup_meta: { action: 'full', no_of_inc: 0 } })
+    const name = 'duplicity-full.20231114T221320Z.jsonstat'
+    expect(stored(place)).toContain(`${name}.gpg`)
+    writeFileSync(join(place.source, 'a'), 'changed\n')
+    const words = ['incremental', '--jsonstat', '--file-prefix-jsonstat', 'j-', '--no-print-statistics']
+    const second = await place.run([...words, '--current-time', '1700001000', place.source, place.url])
+    expect(second.code, said(second)).toBe(0)
+    expect(stored(place)).toContain('j-duplicity-inc.20231114T221320Z.to.20231114T223000Z.jsonstat.gpg')
+    const told = async (...options: string[]) => {
+      return json((await place.run(['collection-status', '--jsonstat', ...options, place.url])).out)
+    }
+    expect(await told('--show-changes-in-set', '1')).toEqual({
+      'full-20231114T221320Z': {
+        json_stat: first,
+        files_changed: { a: 'new', 'd/noise': 'new', 'd/zeros': 'new' },
+      },
+    })
+    // Those of the increment have another name.
+    const inc = (statistics: unknown) => ({
+      'inc-20231114T223000Z': { json_stat: statistics, files_changed: { a: 'changed' } },
+    })
+    expect(await told('--show-changes-in-set', '0')).toEqual(inc({}))
+    expect(await told('--show-changes-in-set', '0', '--file-prefix-jsonstat', 'j-')).toEqual(inc(json(second.out)))
+    // A lost or damaged copy in the archive dir is read from the storage, and what is no JSON is none.
+    const copy = join(place.archiveRoot, readdirSync(place.archiveRoot)[0]!, `${name}.gz`)
+    for (const spoil of [() => unlinkSync(copy), () => writeFileSync(copy, 'damaged')]) {
+      spoil()
+      expect(Object.values(await told('--show-changes-in-set', '1'))[0]).toMatchObject({ json_stat: first })
+    }
+    writeFileSync(copy, gzipSync('no JSON'))
+    expect(Object.values(await told('--show-changes-in-set', '1'))[0]).toMatchObject({ json_stat: {} })
+    const alone = await place.run(['collection-status', '--jsonstat', place.url])
+    expect([alone.code, alone.err]).toEqual([23, expect.stringContaining('say "--show-changes-in-set" too')])
+    const check = await place.run(['check', place.url])
+    expect(check.code, said(check)).toBe(0)
+  })
+
   option('time-separator', 'reads names as old versions wrote them', async () => {
     const place = await threeSets()
     const folder = join(place.folder, 'storage')

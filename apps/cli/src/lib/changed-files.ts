@@ -3,12 +3,13 @@ import {
   type BackupSet,
   type Collection,
   formatPretty,
+  formatTime,
   type ManifestFile,
   matchChains,
   quote,
 } from '@coalmine/volume-format'
 import { UsageError } from './exit-codes.ts'
-import { jsonLine, nameFields } from './json.ts'
+import { jsonLine, jsonPage, nameFields } from './json.ts'
 import { code } from './log.ts'
 import type { Context, Session } from './session.ts'
 import { oneLine } from './visible.ts'
@@ -37,6 +38,11 @@ export async function setChanges(
     throw new UsageError(`Cannot take "--show-changes-in-set ${number}": ${have}`)
   }
   const files = (await repository.manifest(set)).files ?? []
+  if (settings.flag('jsonstat')) {
+    const object = { [nameOf(set)]: { json_stat: await statisticsOf(set, repository), files_changed: byName(files) } }
+    log.always('info', jsonPage(object), { code: code.collectionStatus })
+    return
+  }
   if (settings.flag('json')) {
     for (const { action, path } of files) {
       log.data(jsonLine({ ...setFields(set), ...nameFields('path', path), change: action }))
@@ -91,6 +97,26 @@ export async function fileChanges(
     rule,
   ]
   log.always('info', lines.join('\n'), { code: code.collectionStatus })
+}
+
+/** As the real program calls a set here. */
+function nameOf({ times, endSeconds }: BackupSet): string {
+  return `${times.type}-${formatTime(endSeconds)}`
+}
+
+async function statisticsOf(set: BackupSet, repository: Session['repository']): Promise<unknown> {
+  const bytes = await repository.statistics(set)
+  if (bytes === undefined) return {}
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8'))
+  } catch {
+    // Nobody builds on them: what is none counts as not there.
+    return {}
+  }
+}
+
+function byName(files: readonly ManifestFile[]): Record<string, string> {
+  return Object.fromEntries(files.map(({ action, path }) => [rawToBytes(path).toString('utf8'), action]))
 }
 
 function setsOf(collection: Collection): readonly BackupSet[] {

@@ -9,6 +9,11 @@ export function jsonLine(value: unknown): string {
   return `${JSON.stringify(value).replace(unseen, escaped)}\n`
 }
 
+/** A value on lines of their own, as Python writes it: nothing but ASCII. */
+export function jsonPage(value: unknown): string {
+  return JSON.stringify(value, undefined, 4).replaceAll(/[\x7f-\uffff]/g, escaped)
+}
+
 function escaped(char: string): string {
   return Array.from({ length: char.length }, (_, at) => {
     return `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`

@@ -150,6 +150,12 @@ export const optionTable: readonly OptionRow[] = [
     actions: continuing,
   },
   { name: 'no-files-changed', type: 'flag', help: 'leave the list of files out of the manifest', actions: writing },
+  {
+    name: 'jsonstat',
+    type: 'flag',
+    help: 'print statistics as JSON too, and store them beside the set; with --show-changes-in-set tell them',
+    actions: [...writing, 'collection-status'],
+  },
   { name: 'no-print-statistics', type: 'flag', help: 'no statistics at the end', actions: writing },
   {
     name: 'restore-time',
@@ -319,6 +325,12 @@ export const optionTable: readonly OptionRow[] = [
   { name: 'file-prefix', type: 'text', argument: 'P', help: 'put P before the names of all objects' },
   { name: 'file-prefix-archive', type: 'text', argument: 'P', help: 'put P before the names of volumes' },
   { name: 'file-prefix-manifest', type: 'text', argument: 'P', help: 'put P before the names of manifests' },
+  {
+    name: 'file-prefix-jsonstat',
+    type: 'text',
+    argument: 'P',
+    help: 'put P before the names of statistics (--jsonstat)',
+  },
   { name: 'file-prefix-signature', type: 'text', argument: 'P', help: 'put P before the names of signatures' },
   {
     name: 'time-separator',

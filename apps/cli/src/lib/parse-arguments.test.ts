@@ -58,7 +58,7 @@ describe('parseArguments()', () => {
   it('refuses by name what the real program has and this one has not', () => {
     expect(() => parse('--s3-region-name', 'x')).toThrow('it concerns a service that is not built in')
     expect(() => parse('replicate', 'file:///b')).toThrow('Cannot run "replicate": replicating is not built yet')
-    expect(() => parse('--jsons')).toThrow('Cannot take "--jsonstat": this part of the life of chains')
+    expect(() => parse('--no-check')).toThrow('Cannot take "--no-check-remote": this part of the life of chains')
     expect(parse('--renam', 'a', 'b').sequence).toEqual([{ name: 'rename', value: 'a\0b' }])
     expect(() => parse('--rename', 'a')).toThrow('its value ORIG NEW is missing')
   })

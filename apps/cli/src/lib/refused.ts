@@ -5,7 +5,7 @@ export const refusedActions: Readonly<Record<string, string>> = {
   replicate: 'replicating',
 }
 
-const chains = ['jsonstat', 'metadata-sync-mode', 'file-prefix-jsonstat', 'no-check-remote']
+const chains = ['metadata-sync-mode', 'no-check-remote']
 const services =
   /^(s3|azure|swift|ssh|scp|sftp|ftp|rsync|imap|ssl|webdav|par2|cf|b2|mf|mp|idr)-|^(gio|use-scp|scp-command|sftp-command)$/
 

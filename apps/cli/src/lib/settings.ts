@@ -99,6 +99,7 @@ export class Settings {
       archive: this.text('file-prefix-archive'),
       manifest: this.text('file-prefix-manifest'),
       signature: this.text('file-prefix-signature'),
+      jsonstat: this.text('file-prefix-jsonstat'),
     }
     const timeSeparator = this.text('time-separator')
     if (timeSeparator !== undefined && !/^[^\w+\n-]$/.test(timeSeparator) && timeSeparator !== '_') {

@@ -22,6 +22,15 @@ export class SetNames {
     return this.#name('manifest', envelope.suffixOf('manifest'))
   }
 
+  /** Sealed as signatures are. */
+  statistics(envelope: Envelope): string {
+    return this.#name('statistics', envelope.suffixOf('signatures'))
+  }
+
+  localStatistics(): string {
+    return this.#name('statistics', '.gz')
+  }
+
   /** In the archive dir signatures are always gzipped, manifests always plain. */
   localSignatures(): string {
     return this.#name('signatures', '.gz')
@@ -34,10 +43,10 @@ export class SetNames {
   /** All that the archive dir may hold of the set, what the real program leaves of an interrupted run too. */
   localNames(): string[] {
     const [signatures, manifest] = [this.localSignatures(), this.localManifest()]
-    return [signatures, manifest, `${signatures.replace(/\.gz$/, '')}.part`, `${manifest}.part`]
+    return [signatures, manifest, this.localStatistics(), `${signatures.replace(/\.gz$/, '')}.part`, `${manifest}.part`]
   }
 
-  #name(object: 'volume' | 'signatures' | 'manifest', suffix: string, volume?: number): string {
+  #name(object: 'volume' | 'signatures' | 'manifest' | 'statistics', suffix: string, volume?: number): string {
     return formatName({ object, set: this.#set, volume, suffix }, { prefixes: this.#prefixes })
   }
 }

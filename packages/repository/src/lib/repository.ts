@@ -44,6 +44,7 @@ import { openObject } from './open-object.ts'
 import type { NewSet, RepositoryOptions } from './repository-options.ts'
 import { type ManifestHead, SetWriter } from './set-writer.ts'
 import { Spool, type SpoolFile, volumesInFlight } from './spool.ts'
+import { readStatistics, storeStatistics } from './statistics-object.ts'
 import { type CheckedVolume, fetchWhole, readVolumes } from './volume-reader.ts'
 
 const defaultSleep = (ms: number, signal: AbortSignal | undefined) => sleepFor(ms, undefined, { signal })
@@ -260,6 +261,29 @@ export class Repository {
   ): Promise<void> {
     const binding = await this.#bindingOf(head, source)
     if (binding !== undefined) notes.commit(binding)
+  }
+
+  /** Stores statistics (UTF-8) beside a set that is there, as the real program does from 2.1 on. */
+  storeStatistics(times: SetTimes, bytes: Uint8Array): Promise<void> {
+    return storeStatistics(bytes, {
+      names: this.#names(times),
+      archiveDir: this.#lock === undefined ? undefined : this.#archiveDir,
+      storage: this.storage,
+      envelope: this.#envelope,
+      spool: this.#ownSpool(),
+      signal: this.#options.signal,
+      onEvent: this.#onEvent,
+    })
+  }
+
+  /** The statistics beside a set; `undefined` when there are none. */
+  statistics({ times, statistics }: BackupSet): Promise<Uint8Array | undefined> {
+    return readStatistics(statistics, {
+      names: this.#names(times),
+      archiveDir: this.#archiveDir,
+      fetch: (object) => this.#fetch(object),
+      open: (kind, object, source) => this.#open(kind, object, source),
+    })
   }
 
   /** The signature of one file of that state, for those too large to come with it. */

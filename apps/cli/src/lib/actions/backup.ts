@@ -21,7 +21,9 @@ import { Progress } from '../progress.ts'
 import { hasAccount, requireRoom } from '../room.ts'
 import { type Context, localPath, Session } from '../session.ts'
 import { canonicalSource, openableSource, requireSameSource } from '../source.ts'
-import { formatStatistics } from '../statistics-text.ts'
+import { statisticsJson } from '../statistics-object.ts'
+import { oneLine } from '../visible.ts'
+import { formatStatistics, type StatisticsFrame } from '../statistics-text.ts'
 
 /** What was asked for; `backup` is an increment where there is a chain for it. */
 export type Wanted = 'full' | 'incremental' | 'backup'
@@ -171,9 +173,31 @@ async function write(work: Work): Promise<void> {
   if (!isDry && result.set === undefined) {
     log.notice('Skipped volume upload, as effectivly nothing has changed')
   }
-  if (settings.flag('no-print-statistics')) return
   const frame = { startMs, endMs: Date.now(), destinationBytes: result.set?.volumeBytes ?? 0 }
+  if (settings.flag('jsonstat')) await tellJson(work, result, frame)
+  if (settings.flag('no-print-statistics')) return
   log.always('notice', formatStatistics(result.statistics, frame))
+}
+
+/** Statistics for programs: printed, and stored beside the set, which is complete without them. */
+async function tellJson(work: Work, { statistics, set }: BackupResult, frame: StatisticsFrame): Promise<void> {
+  const { session, choice, head, timeSeconds, context } = work
+  const { settings, log } = context
+  const isDry = settings.flag('dry-run')
+  const text = statisticsJson(statistics, frame, {
+    ...{ head, timeSeconds, source: choice.root, prefixes: settings.prefixes },
+    skipped: !isDry && set === undefined,
+    concurrency: settings.integer('concurrency') ?? 0,
+    target: session.storage.info.display,
+  })
+  log.always('notice', text)
+  if (set === undefined) return
+  try {
+    await session.repository.storeStatistics(setOptions(work).set.times, Buffer.from(text))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    log.warning(`The backup is complete, but its statistics are not stored: ${oneLine(reason)}`)
+  }
 }
 
 /** The set to be written, as the options want it. */

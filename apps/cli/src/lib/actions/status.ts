@@ -2,6 +2,7 @@ import type { RawPath } from '@coalmine/bytes'
 import { fileChanges, setChanges } from '../changed-files.ts'
 import { collectionObject } from '../collection-object.ts'
 import { formatCollection } from '../collection-text.ts'
+import { UsageError } from '../exit-codes.ts'
 import { jsonLine } from '../json.ts'
 import { code } from '../log.ts'
 import { type Context, Session } from '../session.ts'
@@ -14,6 +15,9 @@ export async function status([url]: readonly RawPath[], context: Context): Promi
     const collection = await session.collect(context)
     const set = settings.integer('show-changes-in-set')
     if (set !== undefined) return await setChanges(set, session, collection, context)
+    if (settings.flag('jsonstat')) {
+      throw new UsageError('Cannot take "--jsonstat" with "collection-status" alone: say "--show-changes-in-set" too')
+    }
     const path = settings.raw('file-changed')
     if (path !== undefined) return await fileChanges(path, session, collection, context)
     if (settings.flag('json')) return log.data(jsonLine(collectionObject(collection, session.archiveDir)))
