@@ -29,14 +29,13 @@ class Bridge(object):
     """The other side: a process that is started at the first call, and again when it has died."""
 
     def __init__(self, url, password=None, command=None, on_log=None, timeout=None):
-        import os
         import threading
 
         self._url = url
         self._password = password
-        self._command = command or _command()
+        self._command = command
         self._on_log = on_log or (lambda level, text: None)
-        self._timeout = timeout or float(os.environ.get("COALMINE_BRIDGE_TIMEOUT") or 120)
+        self._timeout = timeout
         self._lock = threading.RLock()
         self._process = None
         self._owner = None
@@ -89,6 +88,8 @@ class Bridge(object):
             self.stop()
         if self._process is not None:
             return
+        self._command = self._command or _command()
+        self._timeout = self._timeout or _timeout()
         env = dict((name, value) for name, value in os.environ.items() if name not in _SECRETS_OF_OTHERS)
         try:
             self._process = subprocess.Popen(
@@ -232,10 +233,31 @@ def _command():
     import os
 
     said = os.environ.get("COALMINE_BRIDGE_COMMAND")
-    if said:
-        return json.loads(said)
-    with open(os.path.splitext(os.path.abspath(__file__))[0] + ".json") as file:
-        return json.load(file)["command"]
+    try:
+        if said:
+            words = json.loads(said)
+        else:
+            with open(os.path.splitext(os.path.abspath(__file__))[0] + ".json") as file:
+                words = json.load(file)["command"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        where = "COALMINE_BRIDGE_COMMAND" if said else "what was installed; install it again"
+        raise BridgeError("Cannot tell from %s how the bridge is started: %s" % (where, error), retry="never")
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise BridgeError("Cannot start the bridge: its command is no list of words", retry="never")
+    return words
+
+
+def _timeout():
+    import os
+
+    said = os.environ.get("COALMINE_BRIDGE_TIMEOUT") or "120"
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < 1e6:
+        raise BridgeError("Cannot take COALMINE_BRIDGE_TIMEOUT=%s: it is no number of seconds" % said, retry="never")
+    return seconds
 
 
 def _path_of(name):
@@ -257,14 +279,13 @@ def _text(name):
 def _create_backend_class(module):
     """The class that duplicity asks for an object per URL. module is duplicity.backend."""
     import os
+    import threading
 
-    from duplicity import log
+    from duplicity import errors, log
     from duplicity.errors import BackendException
 
-    try:
-        from duplicity.errors import TemporaryLoadException
-    except ImportError:
-        TemporaryLoadException = BackendException
+    TemporaryLoadException = getattr(errors, "TemporaryLoadException", BackendException)
+    FatalBackendException = getattr(errors, "FatalBackendException", BackendException)
 
     codes = {
         "not-found": getattr(log.ErrorCode, "backend_not_found", 52),
@@ -285,6 +306,7 @@ def _create_backend_class(module):
             if url.startswith(PREFIX + "+"):
                 url = url[len(PREFIX) + 1 :]
             self._bridge = Bridge(url, self._asked_password(parsed_url, url), on_log=tell)
+            self._failed_puts = 0
 
         def _asked_password(self, parsed_url, url):
             # A person is asked as duplicity asks; from cron nobody can be, and the bridge says what is missing.
@@ -301,7 +323,14 @@ def _create_backend_class(module):
 
         def _failure(self, method, error):
             code = codes.get(error.kind, other)
-            if error.retry == "never" and error.kind not in ("not-found", "cancelled"):
+            is_final = error.retry == "never" and error.kind not in ("not-found", "cancelled")
+            if threading.current_thread() is not threading.main_thread():
+                # --asynchronous-upload of 0.8: an exit in its thread would be seen by nobody, and the run would wait for
+                # ever. duplicity's own way out after the last try is such an exit, so the last one is told before it.
+                self._failed_puts += 1
+                if is_final or self._failed_puts >= _num_retries():
+                    return FatalBackendException(str(error), code=code)
+            elif is_final:
                 # A password does not get right, nor an account empty, by waiting half a minute four times.
                 log.FatalError("Giving up. %s" % error, code, method)
             busy = error.retry_after > 0
@@ -314,6 +343,7 @@ def _create_backend_class(module):
             report, progress = _reporter()
             params = dict(_path_of(source_path.name), name=_text(remote_filename), progress=progress)
             self._call("put", params, report)
+            self._failed_puts = 0
 
         def _get(self, remote_filename, local_path):
             self._call("get", dict(_path_of(local_path.name), name=_text(remote_filename)))
@@ -365,6 +395,17 @@ def _size_of(sizes, name):
     if key not in sizes:
         return None
     return -1 if sizes[key] is None else sizes[key]
+
+
+def _num_retries():
+    """How often duplicity tries; it has been in different modules."""
+    for name in ("config", "globals"):
+        try:
+            module = __import__("duplicity." + name, fromlist=[name])
+            return int(module.num_retries)
+        except (ImportError, AttributeError, TypeError, ValueError):
+            continue
+    return 1
 
 
 def _reporter():

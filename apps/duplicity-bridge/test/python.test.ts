@@ -164,6 +164,26 @@ print("passphrase-of-gpg" in json.dumps(told["env"]), "-pass" in json.dumps(told
   expect(said).toMatch(/^\["\S+other.py", "\S+log"\] password-of-mf\nFalse False$/)
 })
 
+itWith('python3', 'settings that make no sense are told', async () => {
+  const lines = (value: string) => `
+import os
+os.environ.update(${value})
+bridge._command = bridge._timeout = None
+print(said())`
+  const told = async (value: string) => await withOtherSide('', lines(value))
+  expect(await told('COALMINE_BRIDGE_COMMAND="nonsense"')).toMatch(
+    /^Cannot tell from COALMINE_BRIDGE_COMMAND how .*, never$/,
+  )
+  expect(await told('COALMINE_BRIDGE_COMMAND="[1]"')).toBe(
+    'Cannot start the bridge: its command is no list of words, never',
+  )
+  expect(await told('A="b"')).toMatch(/^Cannot tell from what was installed; install it again how /)
+  for (const seconds of ['soon', '-1', 'nan', 'inf']) {
+    const value = `COALMINE_BRIDGE_COMMAND='["true"]', COALMINE_BRIDGE_TIMEOUT="${seconds}"`
+    expect(await told(value)).toMatch(/^Cannot take COALMINE_BRIDGE_TIMEOUT=/)
+  }
+})
+
 it('the program says which Node it needs, in words that an old one understands', async () => {
   const text = readFileSync(program, 'utf8')
   const old = text
