@@ -1,5 +1,6 @@
 import type { RawPath } from '@coalmine/bytes'
-import type { ManifestFile, ManifestVolume, SetTimes } from '@coalmine/volume-format'
+import type { ManifestVolume, SetTimes } from '@coalmine/volume-format'
+import { VolumeFiles } from './volume-files.ts'
 import type { Mark } from './volume-writer.ts'
 
 /** What set a journal is of, and what has to be the same for it to go on. */
@@ -24,22 +25,24 @@ export interface JournalVolume {
   /** Length of the gzipped copy of these signatures. */
   readonly copyBytes: number
   /** The files that the manifest will list, of those that end in this volume. */
-  readonly files: readonly ManifestFile[]
+  readonly files: VolumeFiles
   /** Of a file that goes on in the next volume: what it was. */
   readonly mark?: Mark
 }
-
-const letters = { new: 'n', changed: 'c', deleted: 'd' } as const
-const actions: Readonly<Record<string, ManifestFile['action']>> = { n: 'new', c: 'changed', d: 'deleted' }
 
 export function formatHead(head: JournalHead): string {
   return `${JSON.stringify({ journal: 1, ...head })}\n`
 }
 
-export function formatVolume({ volume, files, ...rest }: JournalVolume): string {
+/** The lines of a volume: some with files alone when there are many, and the one that the volume is noted with. */
+export function* formatVolume({ volume, files, ...rest }: JournalVolume): Generator<string, void, undefined> {
   const { number, start, end, hashes } = volume
-  const listed = files.map(({ action, path }) => letters[action] + path)
-  return `${JSON.stringify({ number, start, end, sha1: hashes[0]?.hex, ...rest, files: listed })}\n`
+  let last: readonly string[] | undefined
+  for (const words of files.words()) {
+    if (last !== undefined) yield `${JSON.stringify({ files: last })}\n`
+    last = words
+  }
+  yield `${JSON.stringify({ number, start, end, sha1: hashes[0]?.hex, ...rest, files: last })}\n`
 }
 
 /** `undefined` for what is no head of a journal of ours. */
@@ -52,14 +55,24 @@ export function parseHead(line: string): JournalHead | undefined {
   return { times: parsed, manifest, conditions: conditions as Record<string, string>, probe }
 }
 
-/** `undefined` for a line that is none, as the last one of a killed run may be. */
-export function parseVolume(line: string, number: number): JournalVolume | undefined {
+/** The files of a volume whose line is yet to come, with those of the lines before; `undefined` for another line. */
+export function parseFiles(line: string, before: VolumeFiles | undefined): VolumeFiles | undefined {
+  const { files, ...rest } = membersOf(line)
+  return Object.keys(rest).length === 0 ? filesOf(files, before) : undefined
+}
+
+/**
+ * `undefined` for a line that is none, as the last one of a killed run may be.
+ *
+ * @param before - The files of the lines before it.
+ */
+export function parseVolume(line: string, number: number, before?: VolumeFiles): JournalVolume | undefined {
   const { key, bytes, start, end, sha1, signatureBytes, copyBytes, files, mark, ...rest } = membersOf(line)
   const [from, to] = [placeOf(start), placeOf(end)]
   const isOne = rest['number'] === number && typeof key === 'string' && isCount(bytes) && typeof sha1 === 'string'
   if (!isOne || from === undefined || to === undefined || !isCount(signatureBytes) || !isCount(copyBytes))
     return undefined
-  const listed = filesOf(files)
+  const listed = filesOf(files, before)
   if (listed === undefined || !(mark === undefined || isMark(mark))) return undefined
   const volume = { number, start: from, end: to, hashes: [{ name: 'SHA1', hex: sha1 }] }
   return { key, bytes, volume, signatureBytes, copyBytes, files: listed, mark }
@@ -100,13 +113,6 @@ function placeOf(value: unknown): ManifestVolume['start'] | undefined {
   return block === undefined || isCount(block) ? { path: path as RawPath, block } : undefined
 }
 
-function filesOf(value: unknown): ManifestFile[] | undefined {
-  if (!Array.isArray(value)) return undefined
-  const files: ManifestFile[] = []
-  for (const one of value as unknown[]) {
-    const action = typeof one === 'string' ? actions[one[0] ?? ''] : undefined
-    if (action === undefined) return undefined
-    files.push({ action, path: (one as string).slice(1) as RawPath })
-  }
-  return files
+function filesOf(words: unknown, files = new VolumeFiles()): VolumeFiles | undefined {
+  return Array.isArray(words) && files.addWords(words) ? files : undefined
 }

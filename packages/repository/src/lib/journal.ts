@@ -7,19 +7,21 @@ import {
   formatVolume,
   type JournalHead,
   type JournalVolume,
+  parseFiles,
   parseHead,
   parseVolume,
 } from './journal-line.ts'
 import type { LocalEffects } from './local-effects.ts'
 import { localSource } from './local-source.ts'
 import { removeIfThere } from './remove-if-there.ts'
+import type { VolumeFiles } from './volume-files.ts'
 
-// The files of one volume, by their names: more of them than this do not fit in any.
+// A line has at most a few thousand names.
 const longestLine = 2 ** 28
 
 /**
  * What has been stored of a set that is not complete: a line for the set, and one for each volume in their order, written
- * when it is stored and the volumes before it are. Beside it lie the signatures, gzipped as the archive dir will have
+ * when it is stored and the volumes before it are; before it are lines with its files, if they are many. Beside it lie the signatures, gzipped as the archive dir will have
  * them, a gzip member for each volume. Both are on the disk when a line is. A line that is torn ends the journal.
  */
 export class Journal {
@@ -56,6 +58,7 @@ export class Journal {
   static async open(folder: string, effects: LocalEffects): Promise<Journal | undefined> {
     const path = join(folder, 'journal')
     let journal: Journal | undefined
+    let files: VolumeFiles | undefined
     let end = 0
     try {
       for await (const line of linesOf(path, effects)) {
@@ -66,9 +69,15 @@ export class Journal {
           if (head === undefined) break
           journal = new Journal(folder, head, effects)
         } else {
-          const volume = parseVolume(text, journal.#volumes.length + 1)
+          const more = parseFiles(text, files)
+          if (more !== undefined) {
+            files = more
+            continue
+          }
+          const volume = parseVolume(text, journal.#volumes.length + 1, files)
           if (volume === undefined) break
           journal.#volumes.push(volume)
+          files = undefined
         }
         journal.#ends.push(end)
       }
@@ -91,11 +100,15 @@ export class Journal {
 
   add(volume: JournalVolume): void {
     this.#writing(() => {
-      const line = Buffer.from(formatVolume(volume))
       const descriptor = (this.#descriptor ??= this.#effects.openToAppend(this.#path))
-      this.#effects.write(descriptor, line)
+      let end = this.#ends.at(-1)!
+      for (const text of formatVolume(volume)) {
+        const line = Buffer.from(text)
+        this.#effects.write(descriptor, line)
+        end += line.length
+      }
       this.#effects.sync(descriptor)
-      this.#ends.push(this.#ends.at(-1)! + line.length)
+      this.#ends.push(end)
       this.#volumes.push(volume)
     })
   }

@@ -2,6 +2,7 @@ import { type ByteStream, concat, type RawPath } from '@coalmine/bytes'
 import type { Envelope, ManifestFile, ManifestVolume } from '@coalmine/volume-format'
 import { volumeEnd } from '@coalmine/volume-format'
 import type { Spool, SpoolFile } from './spool.ts'
+import { VolumeFiles } from './volume-files.ts'
 
 /** One member of a volume, encoded. A volume may be cut before each member, nowhere else. */
 export interface Member {
@@ -25,7 +26,7 @@ export interface SpooledVolume {
   readonly file: SpoolFile
   readonly manifest: ManifestVolume
   /** The files that end in it. */
-  readonly files: readonly ManifestFile[]
+  readonly files: VolumeFiles
   /** Of its last member. */
   readonly mark: Mark | undefined
 }
@@ -138,7 +139,7 @@ class OpenVolume {
   readonly #number: number
   #first: Member | undefined
   #last: Member | undefined
-  readonly files: ManifestFile[] = []
+  readonly files = new VolumeFiles()
 
   constructor(number: number) {
     this.#number = number
@@ -153,7 +154,7 @@ class OpenVolume {
   }
 
   add(member: Member): void {
-    if (member.listed !== undefined) this.files.push({ action: member.listed, path: member.path })
+    if (member.listed !== undefined) this.files.add({ action: member.listed, path: member.path })
     this.#first ??= member
     this.#last = member
   }
