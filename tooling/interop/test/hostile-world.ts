@@ -133,6 +133,8 @@ let keyring: Promise<string> | undefined
 async function seal(bytes: Buffer, stored: Stored): Promise<Buffer> {
   if (stored === 'plain') return bytes
   if (stored === 'gzip') return gzipSync(bytes)
+  // A file before this one, in the same process, had another.
+  if (keyring !== undefined && !existsSync(await keyring)) keyring = undefined
   const home = await (keyring ??= tempDir('gpg'))
   const argv = ['gpg', '--batch', '--quiet', '--no-tty', '--pinentry-mode', 'loopback', '--passphrase', 'test']
   const options = ['--s2k-count', '65536', '--homedir', home, '--symmetric']
