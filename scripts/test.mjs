@@ -2,7 +2,7 @@
 // npm test: everything that must hold, in stages; the first that fails ends the run with its output.
 //   --no-peers  without the real programs (npm run check)
 //   --long      with the long tests too
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, install, removeStale } from './bootstrap.mjs'
@@ -53,6 +53,8 @@ const started = performance.now()
 const argv = ['vitest', 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
 // A folder of their own for whatever they make: what is still there when they are done was left behind.
 const temporary = mkdtempSync(join(realpathSync(tmpdir()), 'cm-'))
+// Open to all, as its like is: some tests go on as a user without rights.
+chmodSync(temporary, 0o1777)
 const tests = await command(argv, { env: { ...env, TMPDIR: temporary }, live: true })
 tell(tests.ok ? 'ok' : 'FAILED', 'tests', started)
 const left = readdirSync(temporary)

@@ -20,7 +20,8 @@ const writing = new Set(['full', 'incremental', 'incr', 'inc'])
 export async function coalmine(args: readonly string[], options: CoalmineOptions = {}): Promise<RunResult> {
   const { env, home = await duplicityHome(), cwd = home, ownS2k, ...rest } = options
   // Who reads it, gpg above all, would hash 65 million bytes for each object.
-  const isQuick = !long && !ownS2k && writing.has(args[0]!) && !args.includes('--gpg-options')
+  const isOther = args.some((word) => /^--(gpg-options|openpgp-profile)/.test(word))
+  const isQuick = !long && !ownS2k && writing.has(args[0]!) && !isOther
   const quick = isQuick && env?.['PASSPHRASE'] !== undefined ? ['--gpg-options', '--s2k-count 65536'] : []
   return run([process.execPath, program, ...args, ...quick], { ...rest, cwd, env: duplicityEnv(home, env) })
 }
