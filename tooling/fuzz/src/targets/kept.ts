@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { show } from '../lib/feed.ts'
+import { jsonBits } from '../lib/json-bits.ts'
 import { accepted, demand, refused, type Target } from '../lib/target.ts'
 
 // What runs leave for later ones. Their readers are no part of what packages offer: they are loaded from where they lie.
@@ -38,25 +39,8 @@ const { readMark } = (await from('apps/cli/src/lib/restore-marker.ts')) as {
   readMark: (target: Buffer) => { url: string; setSeconds: number; path: string } | undefined
 }
 
-const bits = [
-  '{',
-  '}',
-  '[',
-  ']',
-  ',',
-  ':',
-  '"',
-  '\n',
-  '\\',
-  '\\u0000',
-  'null',
-  'true',
-  '-1',
-  '0',
-  '7',
-  '1e999',
-  '0.5',
-].concat(
+const bits = jsonBits.concat(
+  ['\n', '\\u0000', '7', '1e999', '0.5'],
   ['"put"', '"gone"', '"size"', '"sha1"', '"digests"', '"a"', '"__proto__"', '\xff', 'é'],
   ['"journal":1', '"times"', '"type"', '"full"', '"inc"', '"timeSeconds"', '"startSeconds"', '"endSeconds"'],
   ['"manifest"', '"conditions":{}', '"probe"', '"number":1', '"start"', '"end"', '"path"', '"block"', '"key"'],

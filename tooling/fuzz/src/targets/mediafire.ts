@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { show } from '../lib/feed.ts'
+import { jsonBits } from '../lib/json-bits.ts'
 import { accepted, demand, type Outcome, refused, type Target } from '../lib/target.ts'
 
 // How answers are read is no part of what the package offers: it is loaded from where it lies.
@@ -22,25 +23,8 @@ const { Secrets } = (await from('secrets')) as {
 }
 
 const token = 'f00dfacef00dface'
-const bits = [
-  '{',
-  '}',
-  '[',
-  ']',
-  ',',
-  ':',
-  '"',
-  '\\',
-  '\\"',
-  '""',
-  'null',
-  'true',
-  '0',
-  '-1',
-  '1.2.3',
-  '1e5',
-  ' ',
-].concat(
+const bits = jsonBits.concat(
+  ['\\"', '""', '1.2.3', '1e5', ' '],
   [
     '{"response":{',
     '"result":"Success"',
