@@ -4,7 +4,7 @@
 //   --long      with the long tests too
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { build, install, removeStale } from './bootstrap.mjs'
 import { command } from './command.mjs'
 import { cacheFolder } from './passed.mjs'
@@ -50,7 +50,14 @@ await stage('packages', async () => (await import('./check-packages.mjs')).check
 await stage('README programs', async () => (await import('./check-readmes.mjs')).checkReadmes())
 
 const started = performance.now()
-const argv = ['vitest', 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
+const argv = [
+  'vitest',
+  'run',
+  '--reporter=dot',
+  '--reporter=./tooling/vitest/failures.mjs',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+]
 // A folder of their own for whatever they make: what is still there when they are done was left behind.
 const temporary = mkdtempSync(join(realpathSync(tmpdir()), 'cm-'))
 // Open to all, as its like is: some tests go on as a user without rights.
@@ -63,6 +70,7 @@ rmSync(temporary, { recursive: true, force: true })
 
 const untried = withPeers ? await tellPeers() : 0
 const failed = !tests.ok || left.length > 0 || (untried > 0 && Boolean(process.env.CI))
+for (const line of failedLines()) console.log(line)
 console.log(countLine())
 process.exit(failed ? 1 : 0)
 
@@ -98,6 +106,17 @@ async function tellPeers() {
   if (untried > 0)
     console.log(`${untried} of ${counts.length} pairs were not tried${process.env.CI ? ': a failure under CI' : ''}`)
   return untried
+}
+
+/** The failed tests once more, where whoever looks at the end only finds them. */
+function failedLines() {
+  if (!existsSync(report)) return []
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8'))
+  return testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName }) => `FAILED  ${relative(process.cwd(), name)} > ${fullName}`),
+  )
 }
 
 /** `N passed, N failed, N skipped`; a file that could not be loaded is one failure. */

@@ -47,7 +47,7 @@ describe.each(process.env['COALMINE_LONG'] ? rows : rows.slice(0, 1))(
         expect([refused.code, refused.err], said(refused)).toEqual([
           17,
           expect.stringMatching(
-            /^Cannot build on the signatures ".*": its SHA-1 is [0-9a-f]{40}, but the ledger says [0-9a-f]{40}\n$/,
+            /^Cannot build on the signatures ".*": its SHA-1 is [0-9a-f]{40}, but the ledger says [0-9a-f]{40}\n.*"full" begins a new chain.*\n$/,
           ),
         ])
         expect(readdirSync(join(place.folder, 'storage')).filter((one) => one.includes('inc'))).toEqual([])

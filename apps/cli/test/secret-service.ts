@@ -1,12 +1,19 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, type RunOptions, type RunResult } from '@coalmine/fixtures'
 
 /** What a test with a real Secret Service needs. */
 export const secretService = ['dbus-run-session', 'gnome-keyring-daemon', 'secret-tool'] as const
 
-/** Starts the keyring of a folder, unlocked, as a log-in does, and then a program, in a session of their own. */
-const unlocked = 'printf log-in | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1; exec "$@"'
+/**
+ * Starts the keyring of a folder, unlocked, as a log-in does, and then a program, in a session of their own. The daemon
+ * goes to the background before it has its name on the bus: who asks for the name earlier gets a second, locked one,
+ * which waits for somebody to unlock it.
+ */
+const unlocked = `printf log-in | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
+until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \\
+  string:org.freedesktop.secrets | grep -q true; do sleep 0.02; done
+exec "$@"`
 const locked = 'exec "$@"'
 
 export interface SessionOptions extends Pick<RunOptions, 'input'> {
@@ -22,8 +29,10 @@ export function inSession(argv: readonly string[], options: SessionOptions = {})
 
 /** The environment of such a session: everything of it is in the folder. */
 export function sessionEnv(folder: string, env: SessionOptions['env'] = {}): Record<string, string> {
-  const runtime = join(folder, 'runtime')
-  mkdirSync(runtime, { recursive: true, mode: 0o700 })
+  // Of this session alone: the daemon of the one before may still be ending, and would be found there.
+  const runtimes = join(folder, 'runtime')
+  mkdirSync(runtimes, { recursive: true, mode: 0o700 })
+  const runtime = mkdtempSync(join(runtimes, 's'))
   const all = {
     PATH: process.env['PATH'],
     HOME: folder,

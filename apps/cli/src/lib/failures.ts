@@ -115,7 +115,7 @@ export function failureOf(error: unknown, compat: Compat): Failure {
   }
   if (error instanceof CommandError) {
     const { exitCode: number, message: text, name, extra } = error
-    return { exitCode: number, text, name: extra || name, unexpected: false }
+    return { exitCode: number, text, name: extra || name, hint: hints.get(error), unexpected: false }
   }
   if (!(error instanceof Error)) {
     return { exitCode: exitCode.exception, text: String(error), name: 'Error', unexpected: true }

@@ -15,6 +15,7 @@ import type { Collection } from '@coalmine/volume-format'
 import { tellBackup } from '../backup-events.ts'
 import { type Choice, chooseFiles, openSource } from '../choice.ts'
 import { CommandError, exitCode } from '../exit-codes.ts'
+import { withHint } from '../failures.ts'
 import { conditionsOf, goesOn } from '../going-on.ts'
 import { hasRecipients } from '../keys.ts'
 import { Progress } from '../progress.ts'
@@ -156,7 +157,8 @@ async function write(work: Work): Promise<void> {
   } catch (error) {
     if (!(error instanceof RepositoryError && error.code === 'bad-signatures')) throw error
     if (action === 'incremental') {
-      throw new CommandError(exitCode.incrementWithoutSignatures, error.message, { cause: error })
+      const refused = new CommandError(exitCode.incrementWithoutSignatures, error.message, { cause: error })
+      throw withHint(refused, '"full" begins a new chain; what is stored can be restored as before')
     }
     log.warning(`${error.message}. Switching to full backup`)
     const timeSeconds = await freeTime(work, undefined, context)
