@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { itWith, type Peer, run, tempDir } from '@coalmine/fixtures'
-import { duplicityPeer } from '@coalmine/interop'
+import { duplicityPeer, hostDuplicity } from '@coalmine/interop'
 import { expect, it } from 'vitest'
 import { believedNames } from './believed.ts'
 import {
@@ -144,7 +144,9 @@ cp '${bridge[0]}' '${folder}/node'
 '${folder}/node' ${main} install --system && exit 9
 true
 `
-      const said = done(await ran(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script]))
+      // Another version than the one of this machine lives in a world whose mounts are its own already.
+      const own = version === hostDuplicity() ? ['unshare', '--mount', '--propagation', 'private'] : []
+      const said = done(await ran([...own, 'sh', '-c', script]))
       expect(said).toContain('Installed in /usr/local/lib/python3')
       expect(readdirSync(store)).toHaveLength(3)
       expect(said).toContain('for everybody: --system removes it')
