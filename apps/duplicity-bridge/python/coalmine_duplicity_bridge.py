@@ -422,6 +422,8 @@ def _reporter():
         if method == "progress" and params.get("phase") == "sent":
             progress.report_transfer(params["bytes"], params.get("total") or 0)
 
+    # duplicity counts by how much each number exceeds the one before, which was of another volume.
+    progress.report_transfer(0, 0)
     return report, True
 
 
