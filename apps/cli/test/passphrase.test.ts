@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { itWith } from '@coalmine/fixtures'
 import { describe, expect, it } from 'vitest'
@@ -35,6 +35,24 @@ describe('coalmine passphrase', () => {
     writeFileSync(join(place.folder, 'words'), `${place.passphrase}\n`)
     const words = ['restore', place.url, place.target, '--passphrase-file', join(place.folder, 'words')]
     expect((await place.run(words, none)).code).toBe(0)
+  })
+
+  it('is stretched alike for a whole chain, whatever machine goes on with it, and for the next one', async () => {
+    const { run, url, folder } = await world({ shared: true })
+    const source = join(folder, 'source')
+    mkdirSync(source)
+    for (const [at, action] of ['full', 'incremental', 'incremental', 'full'].entries()) {
+      writeFileSync(join(source, 'a'), `${at}`)
+      const time = String(1_700_000_000 + at * 1000)
+      const words = ['--current-time', time, '--archive-dir', join(folder, `machine ${at % 2}`), '--name', 'x']
+      const outcome = await run([action, source, url, ...words])
+      expect(outcome.code, said(outcome)).toBe(0)
+    }
+    const stored = readdirSync(join(folder, 'storage'))
+    expect(stored).toHaveLength(12)
+    // The packet up to the salt and count: one stretching opens all.
+    const heads = stored.map((name) => readFileSync(join(folder, 'storage', name)).toString('hex', 0, 15))
+    expect([...new Set(heads)]).toHaveLength(1)
   })
 
   it('is no abbreviation, and takes nothing else', async () => {

@@ -4,6 +4,7 @@ import { deflate } from '@coalmine/deflate'
 import { aes256 } from './algorithms.ts'
 import { encodePacket, PacketWriter } from './packet-writer.ts'
 import { PassphraseKeys } from './passphrase-keys.ts'
+import type { S2k } from './s2k.ts'
 import { chooseWriting, type NewSession, type OpenPgpProfile, type Writing } from './profile.ts'
 import { encodeOnePass, type Signer, type Signing } from './signing.ts'
 
@@ -87,10 +88,12 @@ export function checkedCompression(compression: CompressionOptions = { algorithm
   return compression
 }
 
-/** Session keys under the key that a passphrase is stretched to once. */
+/** Session keys under the key that a passphrase is stretched to once: as for what it has opened until the first is asked for. */
 export function passphraseWrap(keys: PassphraseKeys, writing: Writing): Sealer['wrap'] {
-  const s2k = writing.newS2k()
+  const fresh = writing.newS2k()
+  let s2k: S2k | undefined
   return async (session) => {
+    s2k ??= keys.toWrite(fresh)
     const passphraseKey = await keys.derive(s2k, aes256.keyBytes)
     const packet = encodePacket(3, writing.encodeKey(s2k, passphraseKey, session))
     passphraseKey.fill(0)

@@ -34,6 +34,28 @@ describe('createPassphraseEnvelope()', () => {
     expect(performance.now() - startMs).toBeLessThan(20 * 30)
   })
 
+  it('takes the salt of what it has opened whole, if the passphrase was stretched as much for it', async () => {
+    const headOf = (stored: Uint8Array) => Buffer.from(stored.subarray(0, 15)).toString('hex')
+    const headAfter = async (stored: Uint8Array, more = {}) => {
+      const envelope = createPassphraseEnvelope({ ...options, ...more })
+      await collect(envelope.open('manifest', fromBytes(stored))).catch(() => undefined)
+      const first = await collect(envelope.seal('volume', text('x')))
+      const other = await collect(createPassphraseEnvelope({ ...options, s2kCount: 1024 }).seal('volume', text('y')))
+      // One salt for all that it seals, whatever it opens meanwhile.
+      await collect(envelope.open('volume', fromBytes(other)))
+      expect(headOf(await collect(envelope.seal('volume', text('z'))))).toBe(headOf(first))
+      return headOf(first)
+    }
+    const stored = await collect(createPassphraseEnvelope(options).seal('manifest', text('m'.repeat(1000))))
+    expect(await headAfter(stored)).toBe(headOf(stored))
+    expect(await headAfter(stored, { s2kCount: 65536 })).not.toBe(headOf(stored))
+    // Damaged at its end: anybody may have written it.
+    const damaged = Uint8Array.from(stored)
+    damaged[damaged.length - 1]! ^= 1
+    expect(await headAfter(damaged)).not.toBe(headOf(stored))
+    expect(await headAfter(new Uint8Array(0))).not.toBe(headOf(stored))
+  })
+
   it('calls an object damaged that its passphrase does not open, once that has opened another', async () => {
     const mine = await sealed('mine')
     const foreign = await sealed('foreign', createPassphraseEnvelope({ ...options, passphrase: 'other' }))

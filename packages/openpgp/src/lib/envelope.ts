@@ -28,7 +28,8 @@ export interface PassphraseEnvelope {
  * Keeps the objects of a backup as OpenPGP messages under one passphrase.
  *
  * Every object has a random session key of its own. They share one salt, so one stretching of the passphrase (35 ms) is
- * enough for all that is sealed, and for all of it that is opened.
+ * enough for all that is sealed, and for all of it that is opened. What was opened before the first is sealed gives its
+ * salt, if the passphrase was stretched as much for it: then one is enough for both.
  *
  * @throws RangeError when the passphrase is empty or an option is out of range.
  */

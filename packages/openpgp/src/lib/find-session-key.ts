@@ -3,6 +3,7 @@ import { cannotDecrypt, OpenPgpError } from './errors.ts'
 import type { PassphraseKeys } from './passphrase-keys.ts'
 import type { LazyPassphrase } from './passphrase-source.ts'
 import type { DataStart, PublicKeyPacket } from './public-key-packet.ts'
+import type { S2k } from './s2k.ts'
 import { openPassphrasePacket, type PassphrasePacket, type SessionKey } from './session-key.ts'
 
 /** The packets before the data, each of which may hold the session key. */
@@ -31,8 +32,8 @@ export interface Openers {
 
 export interface Found {
   readonly session: SessionKey
-  /** The passphrase that opened it, if it was one. */
-  readonly by: PassphraseKeys | undefined
+  /** The passphrase that opened it, if it was one, and how it was stretched. */
+  readonly by: { readonly keys: PassphraseKeys; readonly s2k: S2k } | undefined
 }
 
 /**
@@ -84,7 +85,9 @@ async function byPassphrase(
 ): Promise<Found | undefined> {
   for (const packet of candidates.passphrases) {
     const session = await openPassphrasePacket(packet, keys, data.cipher)
-    if (session !== undefined && (await fitting([session], data)) !== undefined) return { session, by: keys }
+    if (session !== undefined && (await fitting([session], data)) !== undefined) {
+      return { session, by: { keys, s2k: packet.s2k } }
+    }
   }
   return undefined
 }

@@ -1,4 +1,4 @@
-import { deriveKey, nameOfS2k, type S2k } from './s2k.ts'
+import { deriveKey, nameOfS2k, type S2k, stretchesLike } from './s2k.ts'
 
 /** A set of several hundred files has at most a few dozen runs, each with a salt of its own. */
 const keptKeys = 256
@@ -7,8 +7,8 @@ const keptKeys = 256
 export class PassphraseKeys {
   readonly #passphrase: Uint8Array
   readonly #derived = new Map<string, Promise<Uint8Array>>()
-  /** Whether the passphrase has opened a message: another one that it does not open is then more likely damaged. */
-  proven = false
+  /** How it was stretched for a message that it has opened, to its intact end. */
+  #provenBy: S2k | undefined
 
   constructor(passphrase: string | Uint8Array) {
     if (typeof passphrase !== 'string' && !(passphrase instanceof Uint8Array)) {
@@ -19,6 +19,24 @@ export class PassphraseKeys {
 
   get empty(): boolean {
     return this.#passphrase.length === 0
+  }
+
+  /** Whether the passphrase has opened a message: another one that it does not open is then more likely damaged. */
+  get proven(): boolean {
+    return this.#provenBy !== undefined
+  }
+
+  /** Notes that it has opened a message to its intact end: nobody without the passphrase has written that. */
+  prove(s2k: S2k): void {
+    this.#provenBy = s2k
+  }
+
+  /**
+   * How to stretch it for what is written: with the salt of a message that it has opened, if that was stretched as much,
+   * so that who reads both stretches once; else as given.
+   */
+  toWrite(fresh: S2k): S2k {
+    return this.#provenBy !== undefined && stretchesLike(this.#provenBy, fresh) ? this.#provenBy : fresh
   }
 
   /** A copy of the key, which the caller overwrites when done. */

@@ -54,6 +54,11 @@ export function encodeCount(count: number): number {
 const sliceBytes = 4 * 1024 * 1024
 const blockBytes = 256 * 1024
 
+/** Whether two specifiers differ in their salts at most. */
+export function stretchesLike(a: S2k, b: S2k): boolean {
+  return a.salt.length === b.salt.length && nameOfS2k({ ...a, salt: b.salt }) === nameOfS2k(b)
+}
+
 /** A name that two specifiers share if and only if they are the same. */
 export function nameOfS2k(s2k: S2k): string {
   const salt = Buffer.from(s2k.salt).toString('hex')
