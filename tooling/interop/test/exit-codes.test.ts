@@ -166,7 +166,8 @@ const situations: readonly Situation[] = [
   {
     name: 'a damaged manifest',
     args: ({ folder, url }) => ['restore', plain, url, `${folder}/restored`],
-    prepare: ({ folder }) => damage(folder, 'storage', /manifest/),
+    // In the middle there may be a hash, of which another digit is a hash as well.
+    prepare: ({ folder }) => damage(folder, 'storage', /manifest/, 'EndingPath'),
     theirs: 30,
     ours: { code: 1, because: 'every manifest that cannot be read has the same code' },
   },
@@ -232,10 +233,11 @@ function remove(folder: string, storage: string, pattern: RegExp): void {
   rmSync(pick(folder, storage, pattern))
 }
 
-function damage(folder: string, storage: string, pattern: RegExp): void {
+function damage(folder: string, storage: string, pattern: RegExp, where?: string): void {
   const path = pick(folder, storage, pattern)
   const bytes = readFileSync(path)
-  const at = Math.floor(bytes.length / 2)
+  const at = where === undefined ? Math.floor(bytes.length / 2) : bytes.indexOf(where)
+  expect(at).toBeGreaterThan(0)
   bytes[at] = bytes[at]! ^ 0x55
   writeFileSync(path, bytes)
 }
