@@ -1,12 +1,10 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
-import { run, type RunOptions, type RunResult, tempDir } from '@coalmine/fixtures'
+import { run, type RunOptions, type RunResult, SharedRuns, tempDir } from '@coalmine/fixtures'
 
 const built = new URL('../dist/main.js', import.meta.url).href
+
+const long = Boolean(process.env['COALMINE_LONG'])
 
 /** The built command line, as a user starts it. */
 export const program = fileURLToPath(new URL('../bin/coalmine.js', import.meta.url))
@@ -36,9 +34,10 @@ export interface Outcome {
 /**
  * A world in which nothing of this machine's settings counts: its own home, cache and temporary files, UTC, C.
  *
- * @param options.shared - Whether runs without standard input go into one process, see {@link runShared}.
+ * @param options.shared - Whether runs that ask for nothing more than an environment and a folder go into one process, see
+ * {@link runShared}; those of the short run do.
  */
-export async function world({ shared = false } = {}): Promise<World> {
+export async function world({ shared = !long } = {}): Promise<World> {
   const folder = await tempDir('cli')
   const archiveRoot = join(folder, 'cache', 'duplicity')
   return {
@@ -70,48 +69,20 @@ function environment(folder: string, more: Record<string, string | undefined>): 
   return Object.fromEntries(known) as Record<string, string>
 }
 
-let shared: { child: ChildProcessByStdio<Writable, Readable, null>; lines: AsyncIterator<string> } | undefined
-let turn: Promise<unknown> = Promise.resolve()
+const shared = new SharedRuns(built)
 
-/**
- * Runs command lines of a test file in one process, one after the other: what takes a process each is starting it. Not for
- * terminals, standard input, signals, or what leaves something behind in the process.
- */
-export function runShared(
+/** Runs command lines of a test file in one process, one after the other, see {@link SharedRuns}. */
+export async function runShared(
   folder: string,
   args: readonly string[],
   { env = {}, cwd = folder }: { env?: Record<string, string | undefined>; cwd?: string } = {},
 ): Promise<Outcome> {
-  const mine = turn.then(async (): Promise<Outcome> => {
-    shared ??= startShared()
-    shared.child.stdin.write(`${JSON.stringify({ args, env: environment(folder, env), cwd })}\n`)
-    const { value, done } = await shared.lines.next()
-    if (done === true) throw new Error('The process of all runs has ended')
-    const answer = JSON.parse(value) as { code: number; stdout: string; stderr: string }
-    const [stdout, stderr] = [Buffer.from(answer.stdout, 'base64'), Buffer.from(answer.stderr, 'base64')]
-    const raw = { code: answer.code, stdout, stderr } as RunResult
-    return { code: answer.code, out: stdout.toString(), err: stderr.toString(), raw }
-  })
-  turn = mine.catch(() => undefined)
-  return mine
-}
-
-function startShared(): NonNullable<typeof shared> {
-  const script = fileURLToPath(new URL('./many-runs.mjs', import.meta.url))
-  const child = spawn(process.execPath, [script, built], { stdio: ['pipe', 'pipe', 'inherit'] })
-  // It ends with the file of tests: nobody is left to write to it.
-  child.unref()
-  return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
+  const raw = await shared.run(args, { env: environment(folder, env), cwd })
+  return { code: raw.code, out: raw.stdout.toString(), err: raw.stderr.toString(), raw }
 }
 
 /** Ends the process of {@link runShared}; to be called after all tests of a file. */
-export async function endShared(): Promise<void> {
-  if (shared === undefined) return
-  const { child } = shared
-  shared = undefined
-  child.stdin.end()
-  if (child.exitCode === null) await once(child, 'exit')
-}
+export const endShared = (): Promise<void> => shared.end()
 
 /** What an outcome was, for the message of an expectation. */
 export function said({ code, out, err }: Outcome): string {

@@ -179,6 +179,10 @@ const differences: Record<string, (source: string, ours: Manifest | undefined, t
     ours === undefined && theirs.dies === undefined && /\+7|1_0|^volume 0:/im.test(source),
   'a lone quote is no quoted path': (source, ours, theirs) =>
     ours === undefined && theirs.dies === undefined && /(^| )"( |$)/m.test(source),
+  'a section that says something twice is two, whose heading is damaged': (source, ours, theirs) =>
+    ours === undefined &&
+    theirs.dies === undefined &&
+    /^[ \t]*(startingpath|endingpath|hash +\S+)[ \t](?:(?!^volume )[^])*^[ \t]*\1[ \t]/im.test(source),
   'in quotes a backslash begins xHH and nothing else': (source, ours, theirs) =>
     ours === undefined && theirs.dies === undefined && /\\(?!x[0-9a-f]{2})/i.test(source),
 }
@@ -284,4 +288,5 @@ const oddities = [
   volume('1', 'a +7'),
   volume('1', '"'),
   volume('1', '"a\\x+1"'),
+  `${volume('1')}Volule 2:${volume('2').slice(9)}`,
 ]

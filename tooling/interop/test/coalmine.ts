@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { run, type RunOptions, type RunResult } from '@coalmine/fixtures'
+import { run, type RunOptions, type RunResult, SharedRuns } from '@coalmine/fixtures'
 import { duplicityEnv, duplicityHome } from '../src/index.ts'
 import { long } from './turns.ts'
 
@@ -16,13 +16,21 @@ export interface CoalmineOptions extends Omit<RunOptions, 'env'> {
 
 const writing = new Set(['full', 'incremental', 'incr', 'inc'])
 
-/** Runs the command line as a process of its own, in the same plain environment as the real programs. */
+const shared = new SharedRuns(new URL('../../../apps/cli/dist/main.js', import.meta.url).href)
+
+/**
+ * Runs the command line in the same plain environment as the real programs: in the long run as a process of its own, else,
+ * unless something is said that needs one, in a process with others.
+ */
 export async function coalmine(args: readonly string[], options: CoalmineOptions = {}): Promise<RunResult> {
   const { env, home = await duplicityHome(), cwd = home, ownS2k, ...rest } = options
   // Who reads it, gpg above all, would hash 65 million bytes for each object.
   const isOther = args.some((word) => /^--(gpg-options|openpgp-profile)/.test(word))
   const isQuick = !long && !ownS2k && writing.has(args[0]!) && !isOther
   const quick = isQuick && env?.['PASSPHRASE'] !== undefined ? ['--gpg-options', '--s2k-count 65536'] : []
+  if (!long && Object.keys(rest).every((name) => name === 'timeoutMs')) {
+    return shared.run([...args, ...quick], { cwd, env: duplicityEnv(home, env) })
+  }
   return run([process.execPath, program, ...args, ...quick], { ...rest, cwd, env: duplicityEnv(home, env) })
 }
 

@@ -17,7 +17,7 @@ export interface ParseManifestOptions {
 /**
  * Reads a manifest of any version: field names in any case, unknown lines passed over, host, root and list of files
  * optional. Of two sections for one volume the later counts, and volumes above the number of the last section are
- * dropped, as a restarted backup means it.
+ * dropped, as a restarted backup means it. A section that says anything twice is damage.
  *
  * @throws FormatError `corrupt` for damage, `too-large` over a limit.
  */
@@ -206,18 +206,27 @@ class ManifestReader {
 function readLine(section: Section, [name, first, second]: string[]): void {
   switch (name?.toLowerCase()) {
     case 'startingpath':
+      requireOnce(section, section.start, 'beginning')
       section.start = placeOf(section, first, second)
       break
     case 'endingpath':
+      requireOnce(section, section.end, 'end')
       section.end = placeOf(section, first, second)
       break
     case 'hash':
       if (first === undefined || second === undefined) {
         throw new FormatError('corrupt', `Cannot read volume ${section.number} of a manifest: a digest is cut off`)
       }
+      requireOnce(section, section.hashes.get(first), `${first} digest`)
       section.hashes.set(first, second)
       break
   }
+}
+
+/** Where the heading of the next volume is damaged, its lines seem to go on with this one: all of it would be in doubt. */
+function requireOnce(section: Section, earlier: unknown, what: string): void {
+  if (earlier === undefined) return
+  throw new FormatError('corrupt', `Cannot read volume ${section.number} of a manifest: it has another ${what} as well`)
 }
 
 function placeOf(section: Section, path: string | undefined, block: string | undefined): ManifestPlace {
