@@ -46,7 +46,9 @@ export async function world({ shared = !long } = {}): Promise<World> {
     target: join(folder, 'restored'),
     archiveRoot,
     async run(args, { env = {}, cwd = folder, ...options } = {}) {
-      if (shared && Object.keys(options).length === 0) return runShared(folder, args, { env, cwd })
+      // A descriptor is of the process, and not of what it prints.
+      const isPlain = Object.keys(options).length === 0 && !args.some((word) => word.startsWith('--log-fd'))
+      if (shared && isPlain) return runShared(folder, args, { env, cwd })
       const raw = await run([process.execPath, program, ...args], { ...options, cwd, env: environment(folder, env) })
       return { code: raw.code, out: raw.stdout.toString(), err: raw.stderr.toString(), raw }
     },

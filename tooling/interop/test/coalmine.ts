@@ -28,7 +28,8 @@ export async function coalmine(args: readonly string[], options: CoalmineOptions
   const isOther = args.some((word) => /^--(gpg-options|openpgp-profile)/.test(word))
   const isQuick = !long && !ownS2k && writing.has(args[0]!) && !isOther
   const quick = isQuick && env?.['PASSPHRASE'] !== undefined ? ['--gpg-options', '--s2k-count 65536'] : []
-  if (!long && Object.keys(rest).every((name) => name === 'timeoutMs')) {
+  const ownProcess = long || args.some((word) => word.startsWith('--log-fd'))
+  if (!ownProcess && Object.keys(rest).every((name) => name === 'timeoutMs')) {
     return shared.run([...args, ...quick], { cwd, env: duplicityEnv(home, env) })
   }
   return run([process.execPath, program, ...args, ...quick], { ...rest, cwd, env: duplicityEnv(home, env) })
