@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   createRandom,
   diffTrees,
@@ -158,6 +159,8 @@ it('an interrupted set is continued with its own passphrase and options only, an
   const young = await coalmine(['cleanup', '--force', url, ...common], { env, home })
   expect(young.code, said(young)).toBe(0)
   for (const name of before) expect(stored()).toContain(name)
+  // A set of this very second is not older.
+  await sleep(1001)
   const cleaned = await coalmine(['cleanup', '--force', '--older-than', '0s', url, ...common], { env, home })
   expect(cleaned.code, said(cleaned)).toBe(0)
   for (const name of before) expect(stored()).not.toContain(name)
