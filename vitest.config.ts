@@ -30,8 +30,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: source } },
   test: {
     pool: 'forks',
-    // Two cores are the least there is. Three workers on them take longer than two.
-    maxWorkers: 2,
+    // Two cores are the least there is. A third worker has what the others leave of them while they wait.
+    maxWorkers: 3,
     setupFiles: [endOfFile],
     // Worker threads inherit these: so a worker runs from its .ts file, on Node 20 too.
     execArgv: ['--conditions=@coalmine/source', '--import', loader],
