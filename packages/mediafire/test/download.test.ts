@@ -149,6 +149,24 @@ describe('download()', () => {
     }
   })
 
+  it('says of a link that stays bad, or a server that fails, nothing of the file', async () => {
+    const headers = { 'content-type': 'text/html' }
+    const body = '<html>Sorry</html>'
+    const replies: [Reply, string, RegExp][] = [
+      [{ status: 404 }, 'expired-link', /: the link is not good any more \(HTTP status 404\)$/],
+      [{ headers, body }, 'expired-link', /: the link is not good any more \(HTTP status 200\)$/],
+      [{ status: 403, headers, body }, 'expired-link', /HTTP status 403/],
+      [{ status: 503, headers, body }, 'server', /: the server does not do its work \(HTTP status 503\)$/],
+      [{ status: 429, headers, body }, 'rate-limited', /HTTP status 429/],
+    ]
+    for (const [reply, code, message] of replies) {
+      const { mediafire } = await fileServer(({ path }) => (path.startsWith('/abc') ? reply : undefined))
+      const error = await failureOf(all(mediafire.download('q1')))
+      expect([error.code, error.message], JSON.stringify(reply)).toEqual([code, expect.stringMatching(message)])
+      expect(error.retry).not.toBe('never')
+    }
+  })
+
   it('never takes a page for the file', async () => {
     const html = { 'content-type': 'text/html; charset=utf-8' }
     const pages: [string, string][] = [

@@ -236,6 +236,16 @@ it('errors of the service have the codes of storages, and say whether another tr
   emulator.faults.clear()
   emulator.faults.add({ call: 'download', fault: { kind: 'corrupt' } })
   expect(await failure(collect(storage.get('x')))).toMatchObject({ code: 'mismatch' })
+  // A link that has expired, or a server that fails with a page, does not mean that the object is gone.
+  for (const fault of [
+    { kind: 'expired-link' },
+    { kind: 'expired-link', status: 404 },
+    { kind: 'status', status: 503 },
+  ]) {
+    emulator.faults.clear()
+    emulator.faults.add({ call: 'download', fault: fault as FaultRule['fault'] })
+    expect(await failure(collect(storage.get('x'))), JSON.stringify(fault)).toMatchObject({ code: 'unavailable' })
+  }
   await storage.close()
 })
 

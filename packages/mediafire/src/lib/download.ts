@@ -28,7 +28,7 @@ const mostRedirects = 5
  *
  * The hash of a whole file is compared at its end: until then nothing is proven.
  *
- * @throws MediaFireError `not-found`, `bandwidth`, `mismatch`, `stalled`, …; RangeError when the range does not lie within the file.
+ * @throws MediaFireError `not-found`, `expired-link`, `bandwidth`, `mismatch`, `stalled`, …; RangeError when the range does not lie within the file.
  */
 export async function* downloadFile(
   { files, engine }: { files: FileApi; engine: Engine },
@@ -85,7 +85,7 @@ interface Job {
   readonly isProven: boolean
 }
 
-const triedAgain = new Set(['unreachable', 'timeout', 'stalled', 'server', 'rate-limited', 'not-found', 'malformed'])
+const triedAgain = new Set(['unreachable', 'timeout', 'stalled', 'server', 'rate-limited', 'expired-link', 'malformed'])
 
 /** Returns when it is time for another try; throws the error when there is none. */
 async function pauseAfter(error: unknown, failures: number, { engine, signal }: Job): Promise<void> {
@@ -176,17 +176,18 @@ async function bytesBefore(job: Job, stream: HttpStream, at: number, end: number
   const length = headerOf(headers, 'content-length')
   const expected = String(status === 206 ? end - at : size)
   const isPage = /^text\/html\b/i.test(headerOf(headers, 'content-type') ?? '') && length !== expected
-  if (isPage || status === 403) throw await pageError(job, stream)
+  const isOther = isPage || status === 403
+  const known = isOther ? await pageError(job, stream) : undefined
+  if (known !== undefined) throw known
   if (status === 429)
     throw new MediaFireError('rate-limited', 'too many downloads in a short time (HTTP status 429)', facts)
-  if (status === 404 || status === 410) {
-    throw new MediaFireError('not-found', `the link is not good any more (HTTP status ${status})`, {
-      ...facts,
-      retry: 'now',
-    })
-  }
   if (status >= 500)
     throw new MediaFireError('server', `the server does not do its work (HTTP status ${status})`, facts)
+  // The file was there a moment ago, when its link was asked for.
+  if (status === 404 || status === 410 || isOther) {
+    const state = `the link is not good any more (HTTP status ${status})`
+    throw new MediaFireError('expired-link', state, { ...facts, retry: 'now' })
+  }
   if (status !== 200 && status !== 206) {
     throw new MediaFireError('refused', `the server refuses (HTTP status ${status})`, facts)
   }
@@ -205,8 +206,8 @@ async function bytesBefore(job: Job, stream: HttpStream, at: number, end: number
   return status === 206 ? 0 : at
 }
 
-/** A page in place of the file: a challenge, a captcha, or a link that has expired. */
-async function pageError(job: Job, stream: HttpStream): Promise<MediaFireError> {
+/** What a page in place of the file says, if that is known: a challenge, a captcha. */
+async function pageError(job: Job, stream: HttpStream): Promise<MediaFireError | undefined> {
   const { attempted, engine } = job
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -216,8 +217,5 @@ async function pageError(job: Job, stream: HttpStream): Promise<MediaFireError> 
     if (bytes >= 65_536) break
   }
   const answer = { status: stream.status, headers: stream.headers, body: Buffer.concat(chunks) }
-  const error = readPage(answer, { attempted, secrets: engine.secrets, nowMs: engine.now() })
-  if (error !== undefined) return error
-  const state = `the link is not good any more (HTTP status ${stream.status})`
-  return new MediaFireError('not-found', state, { attempted, httpStatus: stream.status, retry: 'now' })
+  return readPage(answer, { attempted, secrets: engine.secrets, nowMs: engine.now() })
 }

@@ -21,6 +21,7 @@
  * - `too-large`: a single file may not be that large
  * - `too-many`: a limit on numbers or depth of things
  * - `not-found`: no such file or folder
+ * - `expired-link`: the link to a file's content is not good any more; of the file it says nothing
  * - `exists`: there is one of that name
  * - `duplicates`: several of that name, and which one is meant cannot be told
  * - `deleted`: already deleted, or in the trash
@@ -56,6 +57,7 @@ export type MediaFireErrorCode =
   | 'too-large'
   | 'too-many'
   | 'not-found'
+  | 'expired-link'
   | 'exists'
   | 'duplicates'
   | 'deleted'

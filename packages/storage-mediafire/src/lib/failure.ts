@@ -25,6 +25,7 @@ const codes: { readonly [code in MediaFireErrorCode]?: StorageErrorCode } = {
   bandwidth: 'unavailable',
   'bot-challenge': 'unavailable',
   captcha: 'unavailable',
+  'expired-link': 'unavailable',
   timeout: 'timeout',
   stalled: 'timeout',
   credentials: 'denied',
