@@ -1,7 +1,7 @@
 // What a person at a terminal sees and says. Judges: duplicity's machine log, the emulator's account, the terminal.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { itWith, type Peer } from '@coalmine/fixtures'
+import { itWith, onTerminalOf, type Peer } from '@coalmine/fixtures'
 import { duplicityPeer, type DuplicityVersion } from '@coalmine/interop'
 import { expect } from 'vitest'
 import { believedNames } from './believed.ts'
@@ -43,35 +43,13 @@ for (const version of of('0.8.22')) {
   })
 }
 
-// Runs a program on a terminal of its own, answers the question for a password, prints what the terminal showed.
-const terminal = `
-import os, pty, select, sys
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp(sys.argv[2], sys.argv[2:])
-shown, typed = b"", False
-while select.select([fd], [], [], 60)[0]:
-    try:
-        data = os.read(fd, 4096)
-    except OSError:
-        break
-    if not data:
-        break
-    shown += data
-    if not typed and b"assword" in shown.split(b"\\n")[-1]:
-        os.write(fd, sys.argv[1].encode() + b"\\n")
-        typed = True
-sys.stdout.buffer.write(shown)
-sys.exit(os.waitpid(pid, 0)[1] >> 8)
-`
-
 for (const version of of('3.0.4')) {
   itWith(peers(version), `duplicity ${version} asks for the password on a terminal, and does not show it`, async () => {
     const { source, home, ran, bridge } = await bridgeWorld(version)
     const { address, names } = await mediaFire()
     const url = `mf://${encodeURIComponent(email)}@mediafire.com/Backup`
     const words = [...bridge, 'run', '--', 'duplicity', 'full', '--no-encryption', source, url]
-    const right = await ran(['python3', '-c', terminal, password, ...words], { env: address })
+    const right = await ran(onTerminalOf(words, [`${password}\n`]), { env: address })
     expect(right.code, right.said).toBe(0)
     expect(right.said).toMatch(/[Pp]assword for '?me@example\.com/)
     expect(right.said).not.toContain(password)
@@ -86,8 +64,8 @@ for (const version of of('0.8.22')) {
     async () => {
       const { source, restored, duplicity } = await bridgeWorld(version)
       const { names, env } = await mediaFire()
-      const long = 'ünï-日本-'.repeat(8)
-      const common = ['--no-encryption', '--volsize', '1', '--file-prefix', long]
+      const prefix = 'ünï-日本-'.repeat(8)
+      const common = ['--no-encryption', '--volsize', '1', '--file-prefix', prefix]
       const each = ['archive', 'manifest', 'signature'].flatMap((one) => [`--file-prefix-${one}`, `${one.repeat(4)} `])
       for (const action of ['full', 'incremental']) {
         writeFileSync(join(source, action), action)
@@ -97,7 +75,7 @@ for (const version of of('0.8.22')) {
       // Another archive in the same folder is another archive.
       const other = await duplicity(['full', '--no-encryption', '--name', 'other', source, 'mf://Backup'], { env })
       expect(other.code, other.said).toBe(0)
-      const ours = names('/Backup').filter((name) => name.startsWith(long))
+      const ours = names('/Backup').filter((name) => name.startsWith(prefix))
       expect(ours).toHaveLength(4 + 3)
       expect(names('/Backup')).toHaveLength(4 + 3 + 3)
       const target = restored()

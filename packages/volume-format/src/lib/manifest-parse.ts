@@ -226,7 +226,8 @@ function readLine(section: Section, [name, first, second]: string[]): void {
 /** Where the heading of the next volume is damaged, its lines seem to go on with this one: all of it would be in doubt. */
 function requireOnce(section: Section, earlier: unknown, what: string): void {
   if (earlier === undefined) return
-  throw new FormatError('corrupt', `Cannot read volume ${section.number} of a manifest: it has another ${what} as well`)
+  const why = `it has a second ${what}, so the heading of the volume after it is damaged`
+  throw new FormatError('corrupt', `Cannot read volume ${section.number} of a manifest: ${why}`)
 }
 
 function placeOf(section: Section, path: string | undefined, block: string | undefined): ManifestPlace {
