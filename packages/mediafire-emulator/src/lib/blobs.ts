@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createPartHash, type PartHash } from './part-hash.ts'
 
 /** Content on disk: whole files under their SHA-256, and the parts of uploads that are not whole yet. */
 export interface Blobs {
@@ -11,8 +12,10 @@ export interface Blobs {
   partOf(uploadKey: string): string
   /** Takes a body in, hashing as it comes. It is not in the store until `keep`. */
   receive(body: AsyncIterable<Uint8Array>, limit: number): Promise<Received>
+  /** So many bytes of the gathered units are there to stay: they are hashed while the others arrive. */
+  followPart(uploadKey: string, bytes: number): void
   /** The SHA-256 of the gathered units of an upload. */
-  hashPart(uploadKey: string): Promise<string>
+  hashPart(uploadKey: string, size: number): Promise<string>
   /** Puts the gathered units into the store, in no time, as `keep` does. */
   keepPart(uploadKey: string, hash: string): void
   /** Puts the content of nothing into the store. */
@@ -22,6 +25,8 @@ export interface Blobs {
   dropPart(uploadKey: string): Promise<void>
   /** Removes what nobody needs: content without a user, parts without an upload, bodies that never became whole. */
   sweep(needsContent: (hash: string) => boolean, needsPart: (uploadKey: string) => boolean): void
+  /** Resolves when nothing is read in the background any more. */
+  idle(): Promise<void>
 }
 
 export interface Received {
@@ -34,7 +39,7 @@ export interface Received {
   discard(): Promise<void>
 }
 
-const batchBytes = 2 ** 20
+const batchBytes = 2 ** 22
 
 /** Opens the store of content below a folder. */
 export function openBlobs(folder: string): Blobs {
@@ -45,6 +50,12 @@ export function openBlobs(folder: string): Blobs {
   let counter = 0
   const pathOf = (hash: string): string => join(content, hash.slice(0, 2), hash)
   const partOf = (uploadKey: string): string => join(parts, uploadKey)
+  const hashes = new Map<string, PartHash>()
+  const hashOf = (uploadKey: string): PartHash => {
+    const known = hashes.get(uploadKey) ?? createPartHash(partOf(uploadKey))
+    hashes.set(uploadKey, known)
+    return known
+  }
   const moveIn = (from: string, hash: string): void => {
     mkdirSync(join(content, hash.slice(0, 2)), { recursive: true, mode: 0o700 })
     renameSync(from, pathOf(hash))
@@ -71,14 +82,24 @@ export function openBlobs(folder: string): Blobs {
         await file.close()
       }
     },
-    hashPart: (uploadKey) => hashFile(partOf(uploadKey)),
+    followPart: (uploadKey, bytes) => hashOf(uploadKey).follow(bytes),
+    async hashPart(uploadKey, size) {
+      try {
+        return await hashOf(uploadKey).end(size)
+      } finally {
+        hashes.delete(uploadKey)
+      }
+    },
     keepPart: (uploadKey, hash) => moveIn(partOf(uploadKey), hash),
     keepEmpty(hash) {
       mkdirSync(join(content, hash.slice(0, 2)), { recursive: true, mode: 0o700 })
       writeFileSync(pathOf(hash), '', { mode: 0o600 })
     },
     drop: (hash) => rmSync(pathOf(hash), { force: true }),
-    dropPart: (uploadKey) => rm(partOf(uploadKey), { force: true }),
+    async dropPart(uploadKey) {
+      hashes.delete(uploadKey)
+      await rm(partOf(uploadKey), { force: true })
+    },
     sweep(needsContent, needsPart) {
       for (const name of readdirSync(incoming)) rmSync(join(incoming, name), { force: true })
       for (const key of readdirSync(parts)) if (!needsPart(key)) rmSync(partOf(key), { force: true })
@@ -87,6 +108,9 @@ export function openBlobs(folder: string): Blobs {
           if (!needsContent(hash)) rmSync(join(content, first, hash), { force: true })
         }
       }
+    },
+    async idle() {
+      await Promise.all([...hashes.values()].map((each) => each.idle()))
     },
   }
 }
@@ -144,24 +168,5 @@ async function writeBatch(file: FileHandle, batch: Uint8Array[], at: number): Pr
   for (let done = 0; done < rest.length;) {
     const result = await file.write(rest, done, rest.length - done, at + bytesWritten + done)
     done += result.bytesWritten
-  }
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  const file = await open(path, 'r')
-  try {
-    const buffers = [Buffer.allocUnsafe(batchBytes), Buffer.allocUnsafe(batchBytes)]
-    let reading = file.read(buffers[0]!, 0, batchBytes, 0)
-    for (let at = 0, turn = 0; ; turn ^= 1) {
-      const { bytesRead } = await reading
-      if (bytesRead === 0) return hash.digest('hex')
-      at += bytesRead
-      // The next piece is read while this one is hashed.
-      reading = file.read(buffers[turn ^ 1]!, 0, batchBytes, at)
-      hash.update(buffers[turn]!.subarray(0, bytesRead))
-    }
-  } finally {
-    await file.close()
   }
 }

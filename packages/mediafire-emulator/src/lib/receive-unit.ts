@@ -5,7 +5,7 @@ import { writeBody } from './blobs.ts'
 import { textOf, withBody } from './receive-simple.ts'
 import type { Upload } from './records.ts'
 import { assemble } from './settle.ts'
-import { hasAllUnits, hasUnit, unitBytes, withUnit } from './units.ts'
+import { hasAllUnits, hasUnit, leadingBytes, unitBytes, withUnit } from './units.ts'
 import {
   hashParam,
   headerName,
@@ -94,5 +94,6 @@ function confirm({ world }: Call, key: string, unit: number): Upload {
   const next: Upload = { ...upload, words, status: isWhole ? 'assembling' : 'open' }
   world.state.commit([['upload', key, next]])
   if (isWhole) void assemble(world, key)
+  else world.blobs.followPart(key, leadingBytes(words, next.size, next.unitSize))
   return next
 }

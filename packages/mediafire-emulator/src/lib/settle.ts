@@ -75,7 +75,8 @@ export function assemble(world: World, key: string): Promise<void> {
 async function assembleNow(world: World, key: string): Promise<void> {
   const { state, blobs, clock } = world
   // What cannot be read is an upload that failed; the disk's reason is of no use to the uploader.
-  const hash = await blobs.hashPart(key).catch(() => '')
+  const size = state.upload.get(key)?.size ?? 0
+  const hash = await blobs.hashPart(key, size).catch(() => '')
   const upload = state.upload.get(key)
   if (upload === undefined || upload.status !== 'assembling') return
   if (hash === upload.hash) {

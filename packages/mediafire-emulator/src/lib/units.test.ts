@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { emptyWords, hasAllUnits, hasUnit, unitBytes, unitCount, unitSizeOf, withUnit } from './units.ts'
+import { emptyWords, hasAllUnits, hasUnit, leadingBytes, unitBytes, unitCount, unitSizeOf, withUnit } from './units.ts'
 
 const MiB = 2 ** 20
 
@@ -53,6 +53,8 @@ describe('the bitmap', () => {
         const told = [...Array(100).keys()].filter((unit) => hasUnit(words, unit))
         expect(told).toEqual([...units].sort((a, b) => a - b))
         expect(hasAllUnits(words, 100)).toBe(units.length === 100)
+        const first = [...Array(101).keys()].find((unit) => !units.includes(unit))!
+        expect(leadingBytes(words, 997, 10)).toBe(Math.min(first * 10, 997))
         expect(words.every((word) => word >= 0 && word <= 0xffff)).toBe(true)
       }),
       { numRuns: 1000 },

@@ -35,3 +35,10 @@ export function hasAllUnits(words: readonly number[], units: number): boolean {
   for (let unit = 0; unit < units; unit++) if (!hasUnit(words, unit)) return false
   return true
 }
+
+/** The bytes from the beginning up to the first unit that is not there. */
+export function leadingBytes(words: readonly number[], size: number, unitSize: number): number {
+  let unit = 0
+  while (unit * unitSize < size && hasUnit(words, unit)) unit++
+  return Math.min(unit * unitSize, size)
+}

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { ByteRange, ByteSource, ByteStream } from '@coalmine/bytes'
-import { MediaFireError } from './media-fire-error.ts'
+import type { ByteRange, ByteSource } from '@coalmine/bytes'
+import { borrowedBytes } from './local-bytes.ts'
+import type { ReadOptions } from './source-bytes.ts'
 
 export interface Digests {
   /** Of the whole. */
@@ -10,12 +11,6 @@ export interface Digests {
   readonly unitHashes: readonly string[]
 }
 
-export interface ReadOptions {
-  readonly attempted: string
-  readonly signal?: AbortSignal
-  readonly onRead?: (bytes: number) => void
-}
-
 /** Reads a source once, for the hash of the whole and of its units. */
 export async function digestSource(source: ByteSource, unitSize: number, options: ReadOptions): Promise<Digests> {
   const whole = createHash('sha256')
@@ -23,7 +18,7 @@ export async function digestSource(source: ByteSource, unitSize: number, options
   let unit = createHash('sha256')
   let unitLeft = unitSize
   let read = 0
-  for await (const chunk of sourceBytes(source, undefined, options)) {
+  for await (const chunk of borrowedBytes(source, undefined, options)) {
     options.signal?.throwIfAborted()
     whole.update(chunk)
     for (let at = 0; at < chunk.length;) {
@@ -48,25 +43,9 @@ export async function digestSource(source: ByteSource, unitSize: number, options
 /** The hash of a part of a source. */
 export async function digestRange(source: ByteSource, range: ByteRange, options: ReadOptions): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of sourceBytes(source, range, options)) {
+  for await (const chunk of borrowedBytes(source, range, options)) {
     options.signal?.throwIfAborted()
     hash.update(chunk)
   }
   return hash.digest('hex')
-}
-
-/** Exactly the bytes that the source says to have. @throws MediaFireError `bad-source` when there are more or fewer. */
-export async function* sourceBytes(source: ByteSource, range: ByteRange | undefined, options: ReadOptions): ByteStream {
-  const due = (range?.end ?? source.size) - (range?.start ?? 0)
-  let got = 0
-  for await (const chunk of source.open(range)) {
-    got += chunk.length
-    if (got > due) throw badSource(`it has more than the ${due} bytes that it said`, options)
-    yield chunk
-  }
-  if (got < due) throw badSource(`it ends after ${got} of ${due} bytes`, options)
-}
-
-export function badSource(state: string, { attempted }: Pick<ReadOptions, 'attempted'>): MediaFireError {
-  return new MediaFireError('bad-source', `the source has changed: ${state}`, { attempted })
 }

@@ -46,6 +46,8 @@ export async function openHttp(dispatcher: Dispatcher, http: HttpRequest): Promi
       // The caller's own watch is the one that decides.
       headersTimeout: 0,
       bodyTimeout: 0,
+      // What the connection may be ahead of its reader: at the 64 KiB of undici it is stopped and started for each chunk.
+      highWaterMark: 262_144,
     })
     // What is not read to the end may fail when nobody listens any more.
     answer.body.on('error', () => undefined)

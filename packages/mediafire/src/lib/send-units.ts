@@ -1,15 +1,17 @@
 import { fromChunks } from '@coalmine/bytes'
 import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import { badSource, digestRange, sourceBytes } from './digest.ts'
+import { digestRange } from './digest.ts'
 import type { CallContent } from './engine.ts'
+import { readLocal } from './local-bytes.ts'
 import { MediaFireError } from './media-fire-error.ts'
+import { badSource, sourceBytes } from './source-bytes.ts'
 import type { Resumable } from './units.ts'
 import { storeOf, type UploadJob } from './upload-job.ts'
 import { nameHeader } from './upload-content.ts'
 import { reasonOf } from './waiting.ts'
 
-/** Units up to here are held in memory when their hash is not known; larger ones are read twice. */
+/** Units up to here are held in memory; larger ones are read twice when their hash is not known. */
 const mostHeldBytes = 16_777_216
 
 /**
@@ -36,6 +38,8 @@ export async function sendUnits(job: UploadJob, resumable: Resumable): Promise<s
     )
   let next = 0
   let key: string | undefined
+  // Of units that have arrived: what is on its way, or was when the service refused, is not written to.
+  const free: Buffer[] = []
   const worker = async (): Promise<void> => {
     while (next < missing.length && !stop.signal.aborted) {
       const unit = missing[next++]!
@@ -43,14 +47,8 @@ export async function sendUnits(job: UploadJob, resumable: Resumable): Promise<s
         onTheWay.set(unit, bytes)
         tell()
       }
-      const answer = await sendUnit(
-        job,
-        unit,
-        { start: unit * unitSize, length: lengthOf(unit) },
-        unitSize,
-        stop.signal,
-        onSent,
-      )
+      const part = { unit, start: unit * unitSize, length: lengthOf(unit), unitSize }
+      const answer = await sendUnit(job, part, free, stop.signal, onSent)
       onTheWay.delete(unit)
       done += lengthOf(unit)
       sent.bytes += lengthOf(unit)
@@ -74,30 +72,29 @@ export async function sendUnits(job: UploadJob, resumable: Resumable): Promise<s
   return key
 }
 
+interface Part {
+  readonly unit: number
+  readonly start: number
+  readonly length: number
+  /** Of all units but the last one. */
+  readonly unitSize: number
+}
+
 async function sendUnit(
   job: UploadJob,
-  unit: number,
-  part: { readonly start: number; readonly length: number },
-  unitSize: number,
+  part: Part,
+  free: Buffer[],
   signal: AbortSignal,
   onSent: (bytes: number) => void,
 ): Promise<{ key?: string; resumable?: Resumable }> {
   const { source, name, sha256, digests, attempted } = job
+  const { unit } = part
   const range = { start: part.start, end: part.start + part.length }
   const reading = { attempted, signal }
-  let unitHash = digests?.unitSize === unitSize ? digests.unitHashes[unit] : undefined
-  let open = () => sourceBytes(source, range, reading)
-  if (unitHash === undefined && part.length <= mostHeldBytes) {
-    const hash = createHash('sha256')
-    const chunks: Uint8Array[] = []
-    for await (const chunk of open()) {
-      hash.update(chunk)
-      chunks.push(chunk)
-    }
-    unitHash = hash.digest('hex')
-    open = () => fromChunks(chunks)
-  }
-  unitHash ??= await digestRange(source, range, reading)
+  const known = digests?.unitSize === part.unitSize ? digests.unitHashes[unit] : undefined
+  const isHeld = part.unitSize <= mostHeldBytes && (known === undefined || source.localPath !== undefined)
+  const held = isHeld ? await heldUnit(job, part, free, known === undefined, signal) : undefined
+  const unitHash = known ?? held?.hash ?? (await digestRange(source, range, reading))
   const content: CallContent = {
     headers: {
       'content-type': 'application/octet-stream',
@@ -109,14 +106,47 @@ async function sendUnit(
       'x-unit-hash': unitHash,
     },
     size: part.length,
-    open,
+    open: held === undefined ? () => sourceBytes(source, range, reading) : () => fromChunks(held.chunks),
     onSent,
   }
   try {
-    return await job.api.unit({ ...storeOf(job), unit, unitSize: part.length, unitHash, content, signal })
+    const answer = await job.api.unit({ ...storeOf(job), unit, unitSize: part.length, unitHash, content, signal })
+    if (held?.memory !== undefined) free.push(held.memory)
+    return answer
   } catch (error) {
     if (!(error instanceof MediaFireError) || error.code !== 'mismatch') throw error
     if ((await digestRange(source, range, reading)) === unitHash) throw error
     throw badSource(`its bytes ${range.start} to ${range.end} are others than before`, { attempted })
   }
+}
+
+interface HeldUnit {
+  readonly chunks: readonly Uint8Array[]
+  readonly hash?: string
+  /** To be used for another unit, later. */
+  readonly memory?: Buffer
+}
+
+/** The bytes of a unit, in memory. */
+async function heldUnit(
+  { source, attempted }: UploadJob,
+  { start, length, unitSize }: Part,
+  free: Buffer[],
+  isHashed: boolean,
+  signal: AbortSignal,
+): Promise<HeldUnit> {
+  const hash = createHash('sha256')
+  const chunks: Uint8Array[] = []
+  const onPiece = (piece: Uint8Array): void => {
+    if (isHashed) hash.update(piece)
+    chunks.push(piece)
+  }
+  let memory: Buffer | undefined
+  if (source.localPath === undefined) {
+    for await (const piece of sourceBytes(source, { start, end: start + length }, { attempted, signal })) onPiece(piece)
+  } else {
+    memory = free.pop() ?? Buffer.allocUnsafeSlow(Math.min(unitSize, source.size))
+    await readLocal(source.localPath, start, memory.subarray(0, length), { attempted, signal, onPiece })
+  }
+  return { chunks, hash: isHashed ? hash.digest('hex') : undefined, memory }
 }

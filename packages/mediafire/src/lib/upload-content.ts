@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ByteSource } from '@coalmine/bytes'
 import type { CallContent } from './engine.ts'
-import { sourceBytes } from './digest.ts'
+import { sourceBytes } from './source-bytes.ts'
 
 /**
  * The header that names a file. Only what every server reads alike goes there: header values have no charset of their own,

@@ -297,7 +297,8 @@ function shown(name: string): string {
 
 /** The source as the client may read it: exact, and ending with the signal also while it makes the reader wait. */
 function checkedSource(source: ByteSource, key: string, signal: AbortSignal | undefined): ByteSource {
-  return { size: source.size, open: (range) => sourceBytes(source, { key, range, signal }) }
+  const { size, localPath } = source
+  return { size, localPath, open: (range) => sourceBytes(source, { key, range, signal }) }
 }
 
 /** What the client tells, in the words of storages. */
