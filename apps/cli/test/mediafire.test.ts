@@ -160,6 +160,31 @@ it('a full backup is compared with the room that is left, before anything is sto
   emulator.changeAccount({ baseStorage: 400_000 })
   const roomy = await coalmine('full', 'source', 'mf://C', '--no-compression')
   expect([roomy.code, roomy.out.includes('may not fit')], said(roomy)).toEqual([0, false])
+
+  // An increment takes in what is new or changed; the rest may be larger than the room.
+  emulator.changeAccount({ baseStorage: emulator.account().usedBytes + 100_000 })
+  writeFileSync(join(folder, 'source', 'small'), Buffer.alloc(20_000))
+  const small = await coalmine('incremental', 'source', 'mf://C', '--no-compression')
+  expect([small.code, small.out.includes('may not fit')], said(small)).toEqual([0, false])
+  writeFileSync(join(folder, 'source', 'large'), Buffer.alloc(200_000))
+  const large = await coalmine('incremental', 'source', 'mf://C')
+  expect(large.code, said(large)).toBe(0)
+  expect(large.out).toMatch(
+    /may not fit: the account has \d+(\.\d+)? KB left, and the new and changed files have 19[59] KB before/,
+  )
+  writeFileSync(join(folder, 'source', 'other'), Buffer.alloc(200_000))
+  const full = await coalmine('incremental', 'source', 'mf://C', '--no-compression')
+  expect(full.code, said(full)).toBe(53)
+  expect(full.out).toMatch(
+    /may not fit: the account has \d+(\.\d+)? KB left, and the new and changed files have 19[59] KB\n/,
+  )
+  // What was stored before can be restored, and with room the next run goes on.
+  const status = await coalmine('restore', 'mf://C', 'back')
+  expect(status.code, said(status)).toBe(0)
+  expect(readdirSync(join(folder, 'back')).sort()).toEqual(['large', 'small', 'zeros'])
+  emulator.changeAccount({ baseStorage: 10_000_000 })
+  const again = await coalmine('incremental', 'source', 'mf://C', '--no-compression')
+  expect([again.code, again.out.includes('may not fit')], said(again)).toEqual([0, false])
 })
 
 it('a folder that others can see is told at each run, and made private by the next backup; --mf-purge is taken', async () => {

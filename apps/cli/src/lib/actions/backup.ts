@@ -129,9 +129,9 @@ async function write(work: Work): Promise<void> {
   const startMs = Date.now()
   const isDry = settings.flag('dry-run')
   const showsProgress = settings.flag('progress')
-  const looksAhead = head === undefined && !work.resume && hasAccount(session.storage)
-  const total = (showsProgress || looksAhead) && !isDry ? await totalBytes(choice, signal) : 0
-  if (looksAhead && !isDry) await requireRoom(session.storage, total, context)
+  // Of a set that goes on a part is there already.
+  const looksAhead = !work.resume && !isDry && hasAccount(session.storage)
+  const total = (showsProgress && !isDry) || looksAhead ? await totalBytes(choice, signal) : 0
   const progress = showsProgress ? new Progress(log, total, settings.integer('progress-rate') ?? 3) : undefined
   let bytes = 0
   const onEvent = (event: BackupEvent) => {
@@ -141,6 +141,7 @@ async function write(work: Work): Promise<void> {
   let result: BackupResult
   try {
     const numericOwner = settings.flag('numeric-owner')
+    if (looksAhead) await requireRoom(session.storage, total, context, head && (() => incrementBytes(work, head)))
     const common = { tree, repository: session.repository, signal, onEvent }
     if (isDry) {
       const statistics =
@@ -276,6 +277,19 @@ async function totalBytes(choice: Choice, signal: AbortSignal): Promise<number> 
       for (const entry of entries) if (entry.kind === 'file') bytes += entry.size
     }
     return bytes
+  } finally {
+    await close()
+  }
+}
+
+/** Sizes of the files that an increment takes in, new and changed: a walk that reads no content, beside the signatures. */
+async function incrementBytes({ session, choice, context }: Work, head: ChainHead): Promise<number> {
+  const { settings, signal } = context
+  const { tree, close } = await openSource(openableSource(choice.root), choice, signal)
+  try {
+    const numericOwner = settings.flag('numeric-owner')
+    const survey = await surveyIncremental({ tree, repository: session.repository, head, numericOwner, signal })
+    return survey.newFileSize + survey.changedFileSize
   } finally {
     await close()
   }
