@@ -7,6 +7,7 @@ it('shows exactly this to its users', async () => {
     'isFatal',
     'nodeEffects',
     'openTree',
+    'openTreeWriter',
     'ownerNames',
     'walk',
   ])

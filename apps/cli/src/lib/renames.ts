@@ -1,5 +1,5 @@
 import { displayPath, parentPath, type RawPath } from '@coalmine/bytes'
-import type { TreeWriter, WriteEntry } from '@coalmine/filetree'
+import type { AsyncTreeWriter, WriteEntry } from '@coalmine/filetree'
 import { UsageError } from './exit-codes.ts'
 import type { Settings } from './settings.ts'
 
@@ -62,7 +62,7 @@ function plain(said: RawPath): RawPath {
  * A writer that restores under other names. What it writes is then no longer in the order of paths: folders that were left
  * are entered again at the end, so that they get their times after all.
  */
-export function renaming(inner: TreeWriter, renames: Renames): TreeWriter {
+export function renaming(inner: AsyncTreeWriter, renames: Renames): AsyncTreeWriter {
   const again: WriteEntry[] = []
   const renamed = (entry: WriteEntry): WriteEntry => {
     const path = renames.take(entry.path)
@@ -80,9 +80,10 @@ export function renaming(inner: TreeWriter, renames: Renames): TreeWriter {
     fifo: (entry) => inner.fifo(renamed(entry)),
     device: (entry) => inner.device(renamed(entry)),
     scratch: (path) => inner.scratch(renames.take(path)),
-    finish() {
+    ready: async () => inner.ready?.(),
+    async finish() {
       for (const entry of again) inner.directory(entry)
-      inner.finish()
+      await inner.finish()
     },
     close: () => inner.close(),
   }

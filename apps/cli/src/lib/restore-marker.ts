@@ -10,7 +10,7 @@ import {
   unlinkSync,
 } from 'node:fs'
 import type { RawPath } from '@coalmine/bytes'
-import type { TreeWriter } from '@coalmine/filetree'
+import type { AsyncTreeWriter } from '@coalmine/filetree'
 import { nameFields } from './json.ts'
 
 /** What a restore into a folder is of: it stands in the folder until the restore is finished. */
@@ -24,7 +24,7 @@ export interface RestoreMark {
 const markName = '.coalmine-restore'
 const longestBytes = 65_536
 // What the writer calls files that are not whole yet.
-const temporary = /^\.coalmine-[0-9a-f]{16}-\d+$/
+const temporary = /^\.coalmine-[0-9a-f]{16}-[0-9a-z]+$/
 
 /** The mark in a folder; `undefined` when there is none, or none that can be read. */
 export function readMark(target: Buffer): RestoreMark | undefined {
@@ -53,7 +53,11 @@ function isTime(value: unknown): value is number {
  * A writer that leaves the mark in its target when that is made as a folder, and takes it away when everything is
  * written. A backup that holds a file of the mark's name keeps it.
  */
-export function marking(inner: TreeWriter, target: Buffer, { url, setSeconds, path }: RestoreMark): TreeWriter {
+export function marking(
+  inner: AsyncTreeWriter,
+  target: Buffer,
+  { url, setSeconds, path }: RestoreMark,
+): AsyncTreeWriter {
   const content = Buffer.from(`${JSON.stringify({ url, setSeconds, ...nameFields('path', path) })}\n`)
   let isOurs = false
   const taken = (entry: { readonly path: string }) => {
@@ -90,8 +94,9 @@ export function marking(inner: TreeWriter, target: Buffer, { url, setSeconds, pa
       inner.device(entry)
     },
     scratch: (at) => inner.scratch(at),
-    finish() {
-      inner.finish()
+    ready: async () => inner.ready?.(),
+    async finish() {
+      await inner.finish()
       if (isOurs) removeMark(target)
     },
     close: () => inner.close(),

@@ -185,10 +185,16 @@ function makeNode(folder: Address, command: string, mode: number, args: string[]
   }
   // Between fork and exec the child still has our descriptors, under a number of its own in /proc.
   const cwd = folder.replace(/^\/proc\/\d+\/fd\//, '/proc/self/fd/')
-  const byUmask = isMainThread && (mode & 0o111) === 0
+  const byUmask = (mode & 0o111) === 0
   const argv = byUmask ? ['--', ...args] : ['-m', mode.toString(8), '--', ...args]
-  const done = withUmask(byUmask ? ~mode & 0o777 : undefined, () =>
-    spawnSync(command, argv, {
+  const mask = ~mode & 0o777
+  // A thread cannot set the process's umask: there a shell does, for itself.
+  const [file, all] =
+    byUmask && !isMainThread
+      ? ['sh', ['-c', 'umask "$1" && shift && exec "$@"', 'sh', mask.toString(8), command, ...argv]]
+      : [command, argv]
+  const done = withUmask(byUmask && isMainThread ? mask : undefined, () =>
+    spawnSync(file, all, {
       cwd,
       env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -74,6 +74,18 @@ export interface TreeWriter {
   close(): void
 }
 
+/** A {@link TreeWriter} that may be some megabytes behind, in another thread. A plain one is one too. */
+export interface AsyncTreeWriter extends Omit<TreeWriter, 'finish' | 'close'> {
+  /**
+   * To be awaited between two entries or pieces, every megabyte or so: otherwise all that is written may have to wait in memory.
+   *
+   * @throws FileTreeError as soon as nothing further can be written.
+   */
+  ready?(): Promise<void>
+  finish(): void | Promise<void>
+  close(): void | Promise<void>
+}
+
 const fatalCodes = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM'])
 
 /** Whether an error with this code concerns more than one entry: a full or failing disk, no more descriptors. */

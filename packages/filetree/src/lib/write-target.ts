@@ -1,8 +1,8 @@
 import type { RawPath } from '@coalmine/bytes'
 import { constants } from 'node:fs'
-import { address } from './address.ts'
+import { type Address, address } from './address.ts'
 import type { FileEffects, FileFacts } from './effects.ts'
-import { FileTreeError, sentence, toFileTreeError } from './errors.ts'
+import { codeOf, FileTreeError, sentence, toFileTreeError } from './errors.ts'
 import { folderFlags, FolderStack } from './folder-stack.ts'
 
 /** What was just made is empty and nobody else's, until its own mode is set. */
@@ -41,11 +41,22 @@ export function openTarget(
       effects.unlink(where)
       before = undefined
     }
-    if (before === undefined) effects.mkdir(where, folderMode)
+    if (before === undefined && !madeFolder(effects, where)) before = effects.lstat(where)
     const descriptor = effects.open(where, before?.kind === 'symlink' ? followed : folderFlags)
     return { stack: new FolderStack(effects, { path: target, descriptor }), path: target, descriptor, before }
   } catch (error) {
     throw toFileTreeError(error, 'write to', target as RawPath, 'create')
+  }
+}
+
+/** `false` when it is there by now: two writers of one target may begin at the same time. */
+function madeFolder(effects: FileEffects, where: Address): boolean {
+  try {
+    effects.mkdir(where, folderMode)
+    return true
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+    return false
   }
 }
 

@@ -1,5 +1,5 @@
 import { comparePaths, concat, displayPath, isBelow, type RawPath } from '@coalmine/bytes'
-import type { FileSink, TreeWriter, WriteEntry } from '@coalmine/filetree'
+import type { AsyncTreeWriter, FileSink, WriteEntry } from '@coalmine/filetree'
 import type { Repository } from '@coalmine/repository'
 import type { BackupSet, DiffTarEntry, DiffTarPart } from '@coalmine/volume-format'
 import { RestoreError } from './errors.ts'
@@ -15,7 +15,7 @@ export interface RestoreOptions {
   readonly sets: readonly BackupSet[]
   /** What to restore, relative to the root of the backup; everything by default. It becomes the target itself. */
   readonly path?: RawPath
-  readonly writer: TreeWriter
+  readonly writer: AsyncTreeWriter
   /** Whether devices and pipes are restored; true. */
   readonly specialFiles?: boolean
   /**
@@ -79,6 +79,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
     for await (const parts of state.parts) {
       run.apply(parts)
       if (run.isPast) break
+      await writer.ready?.()
     }
   } catch (error) {
     run.abandon()
@@ -92,7 +93,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreSummary> 
   if (run.entries === 0 && run.lastProblem === undefined && lost === 0 && kept === 0) {
     throw new RestoreError('path-not-found', `Cannot restore "${displayPath(path)}": it is not in the backup`)
   }
-  writer.finish()
+  await writer.finish()
   return { entries: run.entries, bytes: run.bytes, incomplete: run.incomplete, lost, kept, spared }
 }
 
@@ -111,7 +112,7 @@ class Restore {
   /** Everything at and below the path has been seen. */
   isPast = false
   readonly #path: RawPath
-  readonly #writer: TreeWriter
+  readonly #writer: AsyncTreeWriter
   readonly #specialFiles: boolean
   readonly #onEvent: (event: RestoreEvent) => void
   #file: { entry: WriteEntry; sink: FileSink | undefined; pieces: Uint8Array[]; held: number } | undefined

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { displayPath, type RawPath, rawToBytes } from '@coalmine/bytes'
-import { createTreeWriter, openTree, ownerNames, type WriteProblem } from '@coalmine/filetree'
+import { createTreeWriter, openTree, openTreeWriter, ownerNames, type WriteProblem } from '@coalmine/filetree'
 import { planRestore, restore as restoreSets, type RestoreEvent, type Standing } from '@coalmine/restorer'
 import { type Collection, firstSeconds, formatPretty, setsForTime, type SetsForTime } from '@coalmine/volume-format'
 import { CommandError, type ExitCode, exitCode } from '../exit-codes.ts'
@@ -102,16 +102,22 @@ async function write(
   const { settings, log, signal } = context
   let problems = 0
   let missing = 0
-  const inner = createTreeWriter(rawToBytes(target), {
-    ownership: settings.flag('no-restore-ownership') ? 'none' : settings.flag('numeric-owner') ? 'numeric' : 'by-name',
-    overwrite,
-    onProblem: (problem) => {
-      if (isMark(problem.path)) return
-      problems += 1
-      if (!problem.written) missing += 1
-      tellProblem(problem, log)
-    },
-  })
+  const ownership = settings.flag('no-restore-ownership')
+    ? 'none'
+    : settings.flag('numeric-owner')
+      ? 'numeric'
+      : 'by-name'
+  const onProblem = (problem: WriteProblem) => {
+    if (isMark(problem.path)) return
+    problems += 1
+    if (!problem.written) missing += 1
+    tellProblem(problem, log)
+  }
+  const writing = { ownership, overwrite, onProblem } as const
+  const isMuch = mark.path === '' && volumeBytes(chosen) >= muchBytes
+  const inner = isMuch
+    ? await openTreeWriter(rawToBytes(target), writing)
+    : createTreeWriter(rawToBytes(target), writing)
   const writer = renames.isEmpty ? marking(inner, rawToBytes(target), mark) : renaming(inner, renames)
   // How much there is to write, nothing but the volumes themselves knows.
   const rate = settings.integer('progress-rate') ?? 3
@@ -152,8 +158,16 @@ async function write(
       : error
   } finally {
     await standing?.tree.close()
-    writer.close()
+    await writer.close()
   }
+}
+
+/** From here on a thread of its own for writing is worth its start. */
+const muchBytes = 8 * 1_048_576
+
+function volumeBytes({ sets }: SetsForTime): number {
+  const sizes = sets.flatMap((set) => [...set.volumes.values()].map(({ size }) => size))
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** What is in the target, and whose it would be. */
