@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process'
 import { root, toolEnv } from './bootstrap.mjs'
 
-/** Runs a program to its end. `output` is what it wrote to both, in order; with `live` it is shown instead. */
-export function command(argv, { cwd = root, env = {}, live = false, timeoutMs } = {}) {
+/** Runs a program to its end, or interrupts it by `signal`. `output` is what it wrote to both, in order; with `live` it is shown instead. */
+export function command(argv, { cwd = root, env = {}, live = false, timeoutMs, signal } = {}) {
   return new Promise((resolve) => {
     const [program, ...args] = argv
     const stdio = live ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe']
     const child = spawn(program, args, { cwd, env: toolEnv({ ...process.env, ...env }), stdio, timeout: timeoutMs })
+    signal?.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
     const chunks = []
     child.stdout?.on('data', (chunk) => chunks.push(chunk))
     child.stderr?.on('data', (chunk) => chunks.push(chunk))

@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { build, install, removeStale } from './bootstrap.mjs'
-import { command } from './command.mjs'
+import { command, inParallel } from './command.mjs'
 import { cacheFolder } from './passed.mjs'
 
 const flags = new Set(process.argv.slice(2))
@@ -30,6 +30,9 @@ const done = (work) => {
   return { ok: true, output: '' }
 }
 
+/** Aborted when a stage fails beside the tests. */
+const stopped = new AbortController()
+let testing
 await stage('install', () => done(install))
 mkdirSync(cacheFolder, { recursive: true })
 for (const file of [cases, report]) rmSync(file, { force: true })
@@ -40,14 +43,17 @@ await stage('build', () =>
   }),
 )
 if (withPeers) await stage('peers', () => command([process.execPath, 'scripts/peers.mjs'], { live: true }))
-// One program for all: what packages share is read once.
-await stage('types', () => command(['tsc', '--project', '.']))
-await stage('lint', () => command(['oxlint', '--deny-warnings']))
-await stage('format', () => command(['oxfmt', '--check', '.']))
-await stage('layers', () => command([process.execPath, 'scripts/layers.mjs', '--check']))
-await stage('dead code', () => command(['knip']))
-await stage('packages', async () => (await import('./check-packages.mjs')).checkPackages())
-await stage('README programs', async () => (await import('./check-readmes.mjs')).checkReadmes())
+// Beside the tests, which leave an eighth of two cores: one after the other, because most of them use both.
+const checked = (async () => {
+  // One program for all: what packages share is read once.
+  await stage('types', () => command(['tsc', '--project', '.']))
+  await stage('lint', () => command(['oxlint', '--deny-warnings']))
+  await stage('format', () => command(['oxfmt', '--check', '.']))
+  await stage('layers', () => command([process.execPath, 'scripts/layers.mjs', '--check']))
+  await stage('dead code', () => command(['knip']))
+  await stage('packages', async () => (await import('./check-packages.mjs')).checkPackages())
+  await stage('README programs', async () => (await import('./check-readmes.mjs')).checkReadmes())
+})()
 
 const started = performance.now()
 const argv = [
@@ -62,11 +68,19 @@ const argv = [
 const temporary = mkdtempSync(join(realpathSync(tmpdir()), 'cm-'))
 // Open to all, as its like is: some tests go on as a user without rights.
 chmodSync(temporary, 0o1777)
-const tests = await command(argv, { env: { ...env, TMPDIR: temporary }, live: true })
+process.once('exit', () => rmSync(temporary, { recursive: true, force: true }))
+for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 })) {
+  process.once(signal, () => {
+    stopped.abort()
+    void testing.then(() => process.exit(code))
+  })
+}
+testing = command(argv, { env: { ...env, TMPDIR: temporary }, live: true, signal: stopped.signal })
+await checked
+const tests = await testing
 tell(tests.ok ? 'ok' : 'FAILED', 'tests', started)
 const left = readdirSync(temporary)
 if (left.length > 0) console.log(`Left behind by the tests: ${left.slice(0, 10).join(', ')} (${left.length} in all)`)
-rmSync(temporary, { recursive: true, force: true })
 
 const untried = withPeers ? await tellPeers() : 0
 const failed = !tests.ok || left.length > 0 || (untried > 0 && Boolean(process.env.CI))
@@ -84,8 +98,11 @@ async function stage(name, work) {
   }
   tell(result.ok ? 'ok' : 'FAILED', name, started, result.note)
   if (result.ok) return
+  // Tests that are under way end their programs themselves.
+  stopped.abort()
+  await testing
   process.stdout.write(result.output)
-  console.log(`Stopped at "${name}": the later stages and the tests did not run`)
+  console.log(`Stopped at "${name}": the later stages did not run, nor did all of the tests`)
   process.exit(1)
 }
 
