@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { build, install, removeStale } from './bootstrap.mjs'
-import { command, inParallel } from './command.mjs'
+import { command } from './command.mjs'
 import { cacheFolder } from './passed.mjs'
 
 const flags = new Set(process.argv.slice(2))
