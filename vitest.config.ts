@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
 
-const [loader, endOfFile, properties] = ['strip-types', 'end-of-file', 'properties'].map((name) =>
+const [loader, endOfFile] = ['strip-types', 'end-of-file'].map((name) =>
   fileURLToPath(new URL(`./tooling/vitest/${name}.mjs`, import.meta.url)),
-) as [string, string, string]
+) as [string, string]
 const source = ['@coalmine/source']
 
 const everything = ['{packages,apps,tooling}/*/{src,test}/**/*.test.ts', 'scripts/*.test.mjs']
@@ -32,7 +32,7 @@ export default defineConfig({
     pool: 'forks',
     // Two cores are the least there is. A third worker has what the others leave of them while they wait.
     maxWorkers: 3,
-    setupFiles: [endOfFile, properties],
+    setupFiles: [endOfFile],
     // Worker threads inherit these: so a worker runs from its .ts file, on Node 20 too.
     execArgv: ['--conditions=@coalmine/source', '--import', loader],
     // For what hangs, not for what is slow: other work on the machine makes some of these take a minute.

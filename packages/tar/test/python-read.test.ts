@@ -186,7 +186,7 @@ describe('TarDecoder against Python tarfile', () => {
         accepted += 1
         expect(comparable(ours.members[0]!.header)).toEqual({ ...comparable(theirs[0]!), size: 0 })
       }),
-      { numRuns: 1000, interruptAfterTimeLimit: 60_000 },
+      { numRuns: 1000 },
     )
     expect(accepted).toBeGreaterThan(100)
   })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { RawPath } from '@coalmine/bytes'
@@ -76,6 +76,8 @@ async function tell(writer: AsyncTreeWriter, steps: readonly Told[]): Promise<vo
 
 /** Folders that no entry was given for have the time at which they were made: that is not compared. */
 async function written(root: string): Promise<Snapshot> {
+  // A file in the place of the target that was aborted has taken it away.
+  if (!existsSync(root)) return new Map()
   const all = await snapshotTree(root)
   for (const [path, found] of all) {
     if (found.mtimeSeconds > 2_000_000) all.set(path, { ...found, mtimeSeconds: 0, mtimeNanos: 0 })

@@ -168,7 +168,7 @@ function running(
   const stop = async (): Promise<void> => {
     await front.close()
     await Promise.allSettled([...world.assembling.values(), ...world.receiving.values()])
-    await world.blobs.idle()
+    await world.blobs.close()
     world.state.close()
     unlock()
   }
