@@ -15,8 +15,8 @@ import { type Case, casesOf, type Harm, harms } from './grid/harm.ts'
 
 const long = Boolean(process.env['COALMINE_LONG'])
 const places = long ? 40 : 1
-/** In the short run one form is tried whole, and of the others each fifth case: they differ in what is around the same parts. */
-const takes = (form: Form, at: number): boolean => long || form === 'gzip' || at % 5 === 0
+/** In the short run one form is tried whole, and of the others each ninth case: they differ in what is around the same parts. */
+const takes = (form: Form, at: number): boolean => long || form === 'gzip' || at % 9 === 0
 const temporary = tempDir('chain-damage')
 
 /** What came of one case. */
