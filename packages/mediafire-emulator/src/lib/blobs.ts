@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createPartHashes } from './part-hashes.ts'
+import { createPartHash, type PartHash } from './part-hash.ts'
 
 /** Content on disk: whole files under their SHA-256, and the parts of uploads that are not whole yet. */
 export interface Blobs {
@@ -12,8 +12,8 @@ export interface Blobs {
   partOf(uploadKey: string): string
   /** Takes a body in, hashing as it comes. It is not in the store until `keep`. */
   receive(body: AsyncIterable<Uint8Array>, limit: number): Promise<Received>
-  /** So many of the `size` bytes of an upload are there to stay: they are hashed while the others arrive. */
-  followPart(uploadKey: string, size: number, bytes: number): void
+  /** So many bytes of the gathered units are there to stay: they are hashed while the others arrive. */
+  followPart(uploadKey: string, bytes: number): void
   /** The SHA-256 of the gathered units of an upload. */
   hashPart(uploadKey: string, size: number): Promise<string>
   /** Puts the gathered units into the store, in no time, as `keep` does. */
@@ -26,7 +26,7 @@ export interface Blobs {
   /** Removes what nobody needs: content without a user, parts without an upload, bodies that never became whole. */
   sweep(needsContent: (hash: string) => boolean, needsPart: (uploadKey: string) => boolean): void
   /** Resolves when nothing is read in the background any more. */
-  close(): Promise<void>
+  idle(): Promise<void>
 }
 
 export interface Received {
@@ -50,7 +50,12 @@ export function openBlobs(folder: string): Blobs {
   let counter = 0
   const pathOf = (hash: string): string => join(content, hash.slice(0, 2), hash)
   const partOf = (uploadKey: string): string => join(parts, uploadKey)
-  const hashes = createPartHashes()
+  const hashes = new Map<string, PartHash>()
+  const hashOf = (uploadKey: string): PartHash => {
+    const known = hashes.get(uploadKey) ?? createPartHash(partOf(uploadKey))
+    hashes.set(uploadKey, known)
+    return known
+  }
   const moveIn = (from: string, hash: string): void => {
     mkdirSync(join(content, hash.slice(0, 2)), { recursive: true, mode: 0o700 })
     renameSync(from, pathOf(hash))
@@ -77,8 +82,14 @@ export function openBlobs(folder: string): Blobs {
         await file.close()
       }
     },
-    followPart: (uploadKey, size, bytes) => hashes.follow(uploadKey, { path: partOf(uploadKey), size }, bytes),
-    hashPart: (uploadKey, size) => hashes.end(uploadKey, { path: partOf(uploadKey), size }),
+    followPart: (uploadKey, bytes) => hashOf(uploadKey).follow(bytes),
+    async hashPart(uploadKey, size) {
+      try {
+        return await hashOf(uploadKey).end(size)
+      } finally {
+        hashes.delete(uploadKey)
+      }
+    },
     keepPart: (uploadKey, hash) => moveIn(partOf(uploadKey), hash),
     keepEmpty(hash) {
       mkdirSync(join(content, hash.slice(0, 2)), { recursive: true, mode: 0o700 })
@@ -86,7 +97,7 @@ export function openBlobs(folder: string): Blobs {
     },
     drop: (hash) => rmSync(pathOf(hash), { force: true }),
     async dropPart(uploadKey) {
-      hashes.drop(uploadKey)
+      hashes.delete(uploadKey)
       await rm(partOf(uploadKey), { force: true })
     },
     sweep(needsContent, needsPart) {
@@ -98,7 +109,9 @@ export function openBlobs(folder: string): Blobs {
         }
       }
     },
-    close: () => hashes.close(),
+    async idle() {
+      await Promise.all([...hashes.values()].map((each) => each.idle()))
+    },
   }
 }
 

@@ -168,7 +168,7 @@ function running(
   const stop = async (): Promise<void> => {
     await front.close()
     await Promise.allSettled([...world.assembling.values(), ...world.receiving.values()])
-    await world.blobs.close()
+    await world.blobs.idle()
     world.state.close()
     unlock()
   }

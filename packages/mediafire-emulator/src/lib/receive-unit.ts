@@ -94,6 +94,6 @@ function confirm({ world }: Call, key: string, unit: number): Upload {
   const next: Upload = { ...upload, words, status: isWhole ? 'assembling' : 'open' }
   world.state.commit([['upload', key, next]])
   if (isWhole) void assemble(world, key)
-  else world.blobs.followPart(key, next.size, leadingBytes(words, next.size, next.unitSize))
+  else world.blobs.followPart(key, leadingBytes(words, next.size, next.unitSize))
   return next
 }
