@@ -132,7 +132,7 @@ describe('nothing that acts on a terminal reaches one', () => {
 
   itWith(['python3'], 'from what was typed, quoted in the sentence of an error', async () => {
     const { onTerminal, source, url, folder } = await place()
-    for (const text of process.env['COALMINE_LONG'] ? acts : [acts[4]!]) {
+    for (const text of process.env['COALMINE_LONG'] ? acts : [acts[2]!, acts[4]!]) {
       for (const args of [
         ['full', `${folder}/none${text}`, url],
         ['full', source, `file://${folder}/none/${text}/x`, '--no-encryption'],

@@ -109,7 +109,7 @@ const lives: readonly (Life & { readonly trouble: boolean })[] = [
   { version: '3.0.4', encrypted: true, trouble: false, options: [] },
 ]
 
-for (const life of long ? lives : lives.slice(0, 1)) {
+for (const life of long ? lives : lives.slice(0, 2)) {
   const { version, trouble, encrypted } = life
   const how = `${encrypted ? 'encrypted' : 'plain'}${trouble ? ', while 5 % of all calls fail' : ''}`
   itWith(
@@ -129,6 +129,8 @@ for (const life of long ? lives : lives.slice(0, 1)) {
       await duplicity('full', '--volsize', '1', source, url)
       if (trouble) expect(emulator.faults.list().reduce((sum, { done }) => sum + done, 0)).toBeGreaterThan(0)
       expect(emulator.account().trash).toEqual([])
+      // Trouble is waited out: the rest of such a life takes half a minute.
+      if (trouble && !long) return
       change(3)
       await duplicity('incremental', source, url)
       const before = names(folder).length

@@ -53,7 +53,7 @@ const kinds: readonly Kind[] = [
   { encryption: 'none', volsize: 200 },
   { encryption: 'passphrase', volsize: 1 },
   { encryption: 'passphrase', volsize: 200, ownS2k: true },
-  { encryption: 'none', volsize: 1, options: ['--no-compression'], brief: 'none' },
+  { encryption: 'none', volsize: 1, options: ['--no-compression'], brief: '0.8.22' },
   { encryption: 'passphrase', volsize: 1, options: ['--no-compression'], brief: 'none' },
   {
     encryption: 'passphrase',

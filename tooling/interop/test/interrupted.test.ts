@@ -82,7 +82,6 @@ async function interruptedBackup(
 }
 
 for (const [at, version] of (Object.keys(duplicityVersions) as DuplicityVersion[]).entries()) {
-  if (!long && at === 1) continue
   const isPlain = at === 1
   const env: Record<string, string> = isPlain ? {} : { PASSPHRASE: 'interrupted' }
   itWith(

@@ -138,7 +138,7 @@ const all = () => true
 const kinds: readonly Kind[] = [
   {
     name: 'full',
-    points: [14, 8],
+    points: [30, 20],
     base: () => bases.empty!,
     argv: (place) => write(place, 'full'),
     next: (place) => write(place, 'backup'),
@@ -147,7 +147,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'incremental',
-    points: [14, 8],
+    points: [30, 20],
     base: () => bases.full!,
     argv: (place) => write(place, 'incremental'),
     next: (place) => write(place, 'backup'),
@@ -159,7 +159,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'cleanup',
-    points: [9, 8],
+    points: [16, 10],
     base: () => bases.half!,
     argv: ({ url, common }) => ['cleanup', '--force', '--older-than', '0s', url, ...common],
     next: (place) => write(place, 'backup'),
@@ -171,7 +171,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'remove-older-than',
-    points: [9, 8],
+    points: [20, 10],
     base: () => bases.chains!,
     argv: ({ url, common }) => ['remove-older-than', iso(seconds[2] - 1), '--force', url, ...common],
     next: ({ url, common }) => ['remove-older-than', iso(seconds[2] - 1), '--force', url, ...common],
@@ -180,7 +180,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'restore',
-    points: [10, 8],
+    points: [24, 16],
     base: () => bases.chains!,
     argv: ({ url, common, target }) => ['restore', url, target, '--time', iso(seconds[1]), ...common],
     next: ({ url, common, target }) => ['restore', url, target, '--time', iso(seconds[1]), ...common],

@@ -20,8 +20,8 @@ import { long } from './turns.ts'
 // The command as it is installed, with the flags it starts Node with.
 const program = fileURLToPath(new URL('../../../apps/cli/bin/coalmine', import.meta.url))
 const limitMegabytes = 200
-const bigBytes = long ? 2 ** 31 : 2 ** 26
-const folders = long ? 5000 : 50
+const bigBytes = long ? 2 ** 31 : 2 ** 27
+const folders = long ? 5000 : 100
 const filesEach = 200
 
 interface Peak {
