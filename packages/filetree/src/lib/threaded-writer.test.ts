@@ -127,10 +127,22 @@ describe('openTreeWriter()', () => {
     expect(most).toBeLessThan(24_000_000)
   })
 
-  it('makes pipes with a mode that no other command could set by their name', async () => {
-    const writer = await open()
-    writer.fifo(entry('p', 'fifo', { mode: 0o664 }))
-    await writer.finish()
+  itWith(['mkfifo', 'sh'], 'makes pipes without telling their mode, which would be set by a name', async () => {
+    const path = process.env['PATH']
+    const real = (await run(['sh', '-c', 'command -v mkfifo'])).stdout.toString().trim()
+    const spy = `#!/bin/sh\necho "$@" >> "${folder}/said"\numask >> "${folder}/said"\nexec ${real} "$@"\n`
+    writeFileSync(join(folder, 'mkfifo'), spy, { mode: 0o755 })
+    process.env['PATH'] = `${folder}:${path}`
+    try {
+      const writer = await open()
+      writer.fifo(entry('p', 'fifo', { mode: 0o664 }))
+      await writer.finish()
+    } finally {
+      process.env['PATH'] = path
+    }
+    const [argv, mask] = readFileSync(join(folder, 'said'), 'utf8').trim().split('\n')
+    expect(argv).toMatch(/^-- \.coalmine-/)
+    expect(Number.parseInt(mask!, 8)).toBe(process.platform === 'linux' ? 0o177 : 0o113)
     expect([statSync(join(target, 'p')).isFIFO(), statSync(join(target, 'p')).mode & 0o777]).toEqual([true, 0o664])
   })
 
@@ -219,7 +231,7 @@ describe('openTreeWriter() with trouble', () => {
     for (const [code, sentence] of [
       [
         `parentPort.postMessage({ type: 'ready' }); parentPort.on('message', () => { throw new Error('lost') })`,
-        'failed',
+        'failed (lost)',
       ],
       [`parentPort.postMessage({ type: 'ready' }); parentPort.on('message', () => process.exit(3))`, 'ended'],
     ] as const) {

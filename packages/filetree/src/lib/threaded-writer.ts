@@ -5,6 +5,7 @@ import { FileTreeError, sentence } from './errors.ts'
 import type { ScratchFile } from './scratch-file.ts'
 import type { ServedWriter, WriterReply, WriterRequest } from './serve-writer.ts'
 import { createTreeWriter, type TreeWriterOptions } from './tree-writer.ts'
+import { firstReply } from './worker-start.ts'
 import { batchBytes, WritePacker, type WriteStep } from './write-batch.ts'
 import type { AsyncTreeWriter, FileSink, WriteEntry, WriteProblem } from './write-entry.ts'
 
@@ -34,23 +35,11 @@ export async function openTreeWriter(
   const bytes = typeof target === 'string' ? Buffer.from(latin1Of(target), 'latin1') : target
   const workerData: ServedWriter = { target: new Uint8Array(bytes), ownership, overwrite }
   const worker = new Worker(options.worker ?? workerUrl, { workerData, name: 'tree writer' })
-  const first = await firstReply(worker)
+  const first = await firstReply<WriterReply>(worker)
   const here = () => createTreeWriter(target, { ownership, overwrite, onProblem })
   if (first?.type === 'ready') return new ThreadedWriter(worker, onProblem, here)
   await worker.terminate()
   return here()
-}
-
-/** `undefined` when the worker ends or fails before it says anything. */
-function firstReply(worker: Worker): Promise<WriterReply | undefined> {
-  return new Promise((resolve) => {
-    const settle = (reply?: WriterReply) => {
-      worker.off('message', settle).off('error', failed).off('exit', failed)
-      resolve(reply)
-    }
-    const failed = () => settle()
-    worker.on('message', settle).on('error', failed).on('exit', failed)
-  })
 }
 
 class ThreadedWriter implements AsyncTreeWriter {
@@ -80,7 +69,9 @@ class ThreadedWriter implements AsyncTreeWriter {
     this.#onProblem = onProblem
     this.#open = open
     worker.on('message', (reply: WriterReply) => this.#receive(reply))
-    worker.on('error', (cause) => this.#lose('its worker failed', cause))
+    worker.on('error', (cause) =>
+      this.#lose(`its worker failed (${cause instanceof Error ? cause.message : String(cause)})`, cause),
+    )
     worker.on('exit', () => this.#lose('its worker ended'))
     // Idle, it does not keep the process alive; when it is waited for it does.
     worker.unref()

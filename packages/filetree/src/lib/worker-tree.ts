@@ -8,6 +8,7 @@ import type { ServedTree } from './serve-tree.ts'
 import type { TreeRoot } from './tree-root.ts'
 import type { TreeReply, TreeRequest } from './tree-server.ts'
 import { walkHere } from './walk-here.ts'
+import { firstReply } from './worker-start.ts'
 
 type Sent = Extract<TreeReply, { id: number }>
 
@@ -36,7 +37,7 @@ export async function startWorkerTree(
   const { followLinks } = options
   const workerData: ServedTree = { root, followLinks }
   const worker = new Worker(options.url ?? workerUrl, { workerData, env: {}, name: 'filetree' })
-  const first = await firstReply(worker)
+  const first = await firstReply<TreeReply>(worker)
   if (first?.type === 'ready') {
     const opened = { ...first.root, path: root, address: address(root), followLinks }
     return new WorkerTree(worker, opened, { ...options, selects: first.selects })
@@ -44,19 +45,6 @@ export async function startWorkerTree(
   await worker.terminate()
   if (first?.type !== 'refused') return undefined
   throw new FileTreeError(first.code, first.message, { path: '' as RawPath, operation: 'open' })
-}
-
-/** `undefined` when the worker ends or fails before it says anything. */
-function firstReply(worker: Worker): Promise<TreeReply | undefined> {
-  return new Promise((resolve) => {
-    const settle = (reply?: TreeReply) => {
-      // One by one: the worker counts its listeners by listeners of its own, which must stay.
-      worker.off('message', settle).off('error', failed).off('exit', failed)
-      resolve(reply)
-    }
-    const failed = () => settle()
-    worker.on('message', settle).on('error', failed).on('exit', failed)
-  })
 }
 
 class WorkerTree implements Tree {
