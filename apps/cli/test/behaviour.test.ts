@@ -246,7 +246,7 @@ describe('storages and disks that fail', () => {
     ['root'],
     'a full storage is code 53, and what was stored stays to go on from; a full temporary folder is code 34, and nothing is left',
     async () => {
-      const place = await withSource({ a: noise(6_000_000) })
+      const place = await withSource({ a: noise(9_000_000) })
       const small = join(place.folder, 'small')
       mkdirSync(small)
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small])

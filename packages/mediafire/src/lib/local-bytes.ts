@@ -21,7 +21,7 @@ export async function readLocal(
     for (let got = 0; got < target.length;) {
       options.signal?.throwIfAborted()
       const { bytesRead } = await file.read(target, got, Math.min(pieceBytes, target.length - got), start + got)
-      if (bytesRead === 0) throw badSource(`it ends after ${got} of ${target.length} bytes`, options)
+      if (bytesRead === 0) throw badSource(`it ends after ${start + got} bytes`, options)
       options.onPiece?.(target.subarray(got, got + bytesRead))
       got += bytesRead
     }
@@ -48,7 +48,7 @@ export async function* borrowedBytes(
     let reading = read(start)
     for (let at = start; at < end;) {
       const { bytesRead } = await reading
-      if (bytesRead === 0) throw badSource(`it ends after ${at - start} of ${end - start} bytes`, options)
+      if (bytesRead === 0) throw badSource(`it ends after ${at} bytes`, options)
       const piece = current.subarray(0, bytesRead)
       at += bytesRead
       if (at < end) {
